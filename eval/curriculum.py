@@ -1,0 +1,208 @@
+"""The compass: the real pipeline over articles whose every position is marked.
+
+    python eval/curriculum.py models/curriculum/a*.jsonl --lines 6,12
+
+Each article brings its own actors and issues. Its text is split, read for actors, scored and judged by the package's
+own functions, and every sentence x actor x issue is compared with the marks: precision, recall, F1, and the share of
+wrong signs among the positions found. An accusation is nobody's position: marked or found as such, it does not count.
+The interval of F1 is a bootstrap over articles (1,000 draws).
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stance.actors import Reading, Resolver
+from stance.config import Actor, Config, Issue, Propositions, propositions
+from stance.data import Article, Observation
+from stance.ingest import sentences
+from stance.nli import DEFAULT_MODEL, Scorer, Scores, load_scorer
+from stance.observe import Judge
+
+Key = tuple[str, int, str, str]
+"""Article, marked sentence, actor, issue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An article of the curriculum, read as the pipeline reads it. `place[k]`: the marked sentence that sentence k is."""
+
+    config: Config
+    article: Article
+    readings: list[Reading]
+    place: list[int]
+    gold: dict[Key, str]
+    roles: dict[Key, str]
+    accused: dict[Key, str]
+
+
+def marked(line: str, drop: bool = False) -> Marked:
+    """Read one line of an `a*.jsonl` file."""
+    row = json.loads(line)
+    config = Config(
+        name="curriculum",
+        actors={k: Actor(label=v["label"], aliases=v["aliases"] or [v["label"]]) for k, v in row["actors"].items()},
+        issues={
+            k: Issue(label=v["label"], propositions=Propositions(support=v["support"], oppose=v["oppose"]))
+            for k, v in row["issues"].items()
+        },
+    )
+    text, edges = "", []
+    for sentence in row["sentences"]:
+        start = len(text) + bool(text)
+        text += (" " if text else "") + sentence["text"]
+        edges.append((start, len(text)))
+    article = Article(row["id"], text, row["title"], row["date"], "record", row.get("source", ""))
+    found = list(sentences(article))
+    place = [max(range(len(edges)), key=lambda k: min(edges[k][1], s.end) - max(edges[k][0], s.start)) for s in found]
+    gold: dict[Key, str] = {}
+    roles: dict[Key, str] = {}
+    accused: dict[Key, str] = {}
+    for number, sentence in enumerate(row["sentences"]):
+        for mark in sentence["marks"]:
+            key = (row["id"], number, mark["actor"], mark["issue"])
+            if mark["role"] == "accused":
+                accused[key] = mark["stance"]
+            else:
+                gold[key], roles[key] = mark["stance"], mark["role"]
+    return Marked(config, article, Resolver(config).read(found, row["date"], row["title"]), place, gold, roles, accused)
+
+
+def lines(files: list[Path], numbers: set[int], invert: bool = False) -> Iterator[str]:
+    """The numbered lines of each file (counted from 1), or with `invert` the others."""
+    for path in files:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if not numbers or (number in numbers) != invert:
+                yield line
+
+
+def premises(item: Marked, context: str = "none") -> list[str]:
+    """What the model reads: `none`: the sentence with resolved names (what the pipeline uses); the others are the
+    variants measured in LOG.md."""
+    resolver = Resolver(item.config)
+    out = []
+    for k, reading in enumerate(item.readings):
+        before = item.readings[k - 1] if k else None
+        leans = any(m.carried for m in reading.mentions) or not reading.mentions
+        if context == "plain":
+            out.append(reading.sentence.text)
+        elif context == "title":
+            out.append(f"{item.article.title.rstrip('.')}. {resolver.premise(reading)}")
+        else:
+            lead = before if context == "before" or (context == "leaning" and leans) else None
+            out.append(resolver.premise(reading, lead))
+    return out
+
+
+def scored(item: Marked, scorer: Scorer, cache: Path | None, context: str = "none") -> list[Scores]:
+    """The scores of every sentence x proposition, kept in `cache` if one is given."""
+    texts = list(dict.fromkeys(p.text for p in propositions(item.config)))
+    items = [(premise, texts) for premise in premises(item, context)]
+    name = hashlib.sha256(f"{scorer.fingerprint} {items}".encode()).hexdigest()[:32]
+    if cache is None:
+        return scorer.score(items)
+    path = cache / f"{name}.npy"
+    if path.exists():
+        return list(np.load(path, allow_pickle=False))
+    scores = scorer.score(items)
+    cache.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.stack(scores), allow_pickle=False)
+    return scores
+
+
+def found(item: Marked, observations: Iterator[Observation]) -> tuple[dict[Key, str], dict[Key, str]]:
+    """Positions and their roles, on the marked sentences; of two on one sentence the surer."""
+    stances: dict[Key, str] = {}
+    roles: dict[Key, str] = {}
+    for o in sorted(observations, key=lambda o: abs(o.value)):
+        key = (o.article_id, item.place[o.sentence_index], o.actor, o.issue)
+        stances[key], roles[key] = o.stance, o.role
+    return {k: v for k, v in stances.items() if roles[k] != "accused"}, roles
+
+
+def count(gold: dict[Key, str], pred: dict[Key, str]) -> Counter[str]:
+    """right, sign, extra, missed."""
+    c: Counter[str] = Counter()
+    for key, stance in pred.items():
+        if key not in gold:
+            c["extra"] += 1
+        else:
+            c["right" if "mixed" in (stance, gold[key]) or stance == gold[key] else "sign"] += 1
+    c["missed"] = len(gold) - c["right"] - c["sign"]
+    return c
+
+
+def figures(c: Counter[str]) -> dict[str, float]:
+    """precision, recall, F1, and sign errors as a share of the positions found where one is marked."""
+    predicted, positions = c["right"] + c["sign"] + c["extra"], c["right"] + c["sign"] + c["missed"]
+    precision, recall = c["right"] / max(1, predicted), c["right"] / max(1, positions)
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / max(1e-9, precision + recall),
+        "sign_errors": c["sign"] / max(1, c["right"] + c["sign"]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--lines", default="", help="only these lines of each file, e.g. 6,12 (the dev lines)")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--context", choices=["none", "plain", "before", "leaning", "title"], default="none")
+    parser.add_argument("--cache", type=Path, help="folder for scores, so that a second run scores nothing")
+    parser.add_argument("--threshold", type=float, help="instead of the head's own")
+    parser.add_argument("--errors", action="store_true", help="print every error")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    scorer = load_scorer(args.model)
+    per_article: list[Counter[str]] = []
+    roles: Counter[str] = Counter()
+    numbers = {int(n) for n in args.lines.split(",") if n}
+    for line in lines(args.files, numbers):
+        item = marked(line)
+        judge = Judge(item.config, scorer)
+        if args.threshold:
+            judge.threshold = args.threshold
+        scores = scored(item, scorer, args.cache, args.context)
+        pred, pred_roles = found(item, judge.observe(item.article, item.readings, scores))
+        per_article.append(count(item.gold, pred))
+        roles["accusations marked"] += len(item.accused)
+        roles["accusations taken for positions"] += sum(k in pred for k in item.accused)
+        for key in set(pred) & set(item.gold):
+            roles["role right" if pred_roles[key] == item.roles[key] else "role wrong"] += 1
+        if args.errors:
+            text = {item.place[r.sentence.index]: r.sentence.text for r in item.readings}
+            for key in sorted(set(pred) | set(item.gold)):
+                if pred.get(key) != item.gold.get(key):
+                    print(f"{key[0]} {key[1]:2} {key[2]} / {key[3]}: marked {item.gold.get(key)}, found {pred.get(key)}")
+                    print("    " + text.get(key[1], ""))
+        print(f"\r{len(per_article)} articles", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    total = sum(per_article, Counter())
+    result = figures(total)
+    rng = np.random.default_rng(0)
+    draws = [
+        figures(sum((per_article[k] for k in rng.integers(0, len(per_article), len(per_article))), Counter()))["f1"]
+        for _ in range(1000)
+    ]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    print(
+        f"{len(per_article)} articles, {total['right'] + total['sign'] + total['missed']} positions: "
+        f"right {total['right']}, sign wrong {total['sign']}, extra {total['extra']}, missed {total['missed']}\n"
+        f"precision {result['precision']:.3f}  recall {result['recall']:.3f}  F1 {result['f1']:.3f} "
+        f"[{low:.3f}, {high:.3f}]  sign errors {result['sign_errors']:.1%}\n" + "; ".join(f"{k}: {v}" for k, v in roles.items())
+    )
+    if args.json:
+        args.json.write_text(json.dumps(result | {"f1_low": low, "f1_high": high, **total, **roles}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

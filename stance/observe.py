@@ -1,0 +1,209 @@
+"""Scores and readings -> observations: who holds what, by a small logistic model whose weights are plain JSON.
+
+For one sentence, actor, issue and side the features are the NLI scores of that side's propositions (entailment) and of
+the other side's (contradiction), the best score of another actor in the sentence on the same side and of the same actor
+on another issue, and how the actor stands in the sentence: named as subject or otherwise, stood for by a pronoun, not
+there. `eval/fit_head.py` fits the weights on curriculum articles and writes `head.json` beside the model.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.actors import OUTSIDER, Reading
+from stance.config import Config, propositions
+from stance.data import SIDES, Article, Observation, Role, Stance
+from stance.errors import ModelError
+from stance.nli import DEFAULT_MODEL, Scorer, Scores, find_model
+
+Array = NDArray[np.float64]
+
+FEATURES = (
+    "side",  # log-odds of the mean of own side's entailment and other side's contradiction
+    "entailment",  # log-odds of own side's mean entailment
+    "best",  # log-odds of own side's highest entailment: one paraphrase may be the sentence's own
+    "against",  # log-odds of the other side, as `side`
+    "rival",  # log-odds of the best other actor present, same issue and side
+    "issue",  # log-odds of the same actor's best other issue
+    "subject",  # the actor is named as the head of a clause, outside quotation marks
+    "object",  # named otherwise
+    "carried",  # stood for by a pronoun or "the official"
+    "absent",  # neither
+    "quoted",  # named only inside quotation marks
+    "voice",  # the sentence gives this actor's word or act
+    "outsider",  # it gives the word of an analyst, a former official, an unknown name
+    "accused",  # it accuses, and not in this actor's voice
+    "question",
+    "others",  # number of other actors present
+)
+
+
+class Evidence:
+    """Gathers the features of a config's actors and issues; knows no weights."""
+
+    def __init__(self, config: Config, contradiction: bool) -> None:
+        self.contradiction = contradiction
+        self.actors, self.issues = list(config.actors), list(config.issues)
+        texts = {text: k for k, text in enumerate(dict.fromkeys(p.text for p in propositions(config)))}
+        place: dict[tuple[int, int, int], list[int]] = {}
+        for p in propositions(config):
+            cell = self.actors.index(p.actor), self.issues.index(p.issue), SIDES.index(p.side)
+            place.setdefault(cell, []).append(texts[p.text])
+        self.cells = sorted(place)
+        self.columns = np.array([c for cell in self.cells for c in place[cell]], int)
+        self.sizes = np.array([len(place[cell]) for cell in self.cells])
+        self.starts = np.cumsum(self.sizes) - self.sizes
+
+    def features(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
+        """Shape (sentences, actors, issues, 2 sides, features); NaN where an actor does not meet an issue or was gated."""
+        return _features(readings, self._dense(np.stack(scores)), self.actors)
+
+    def _dense(self, scores: NDArray[np.float32]) -> Array:
+        """(S, K, 3) -> (S, actors, issues, sides, 3): mean entailment, highest entailment, mean contradiction."""
+        chosen = scores[:, self.columns].astype(float)
+        mean = np.add.reduceat(chosen, self.starts, axis=1) / self.sizes[:, None]
+        best = np.maximum.reduceat(chosen[..., 0], self.starts, axis=1)
+        dense = np.full((len(scores), len(self.actors), len(self.issues), 2, 3), np.nan)
+        a, i, s = np.array(self.cells).T
+        dense[:, a, i, s, 0], dense[:, a, i, s, 1], dense[:, a, i, s, 2] = mean[..., 0], best, mean[..., 2]
+        if not self.contradiction:
+            # A 2-class model has no contradiction: entailing the other side's propositions stands for it.
+            dense[..., 2] = dense[..., ::-1, 0]
+        return dense
+
+
+class Judge:
+    """Turns the scores of an article's sentences into observations.
+
+    A model without a head of its own is judged by the default model's. Raises ModelError if the head is damaged.
+    """
+
+    def __init__(self, config: Config, scorer: Scorer) -> None:
+        self.evidence = Evidence(config, scorer.contradiction)
+        self.path = head_of(scorer.name)
+        try:
+            stored = json.loads(self.path.read_text(encoding="utf-8"))
+            self.weights = np.array([stored["weights"][name] for name in FEATURES], float)
+            self.intercept, self.threshold = float(stored["intercept"]), float(stored["threshold"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{self.path} is missing or damaged ({error!r}); make it with eval/fit_head.py") from error
+
+    def describe(self) -> dict[str, object]:
+        """For the manifest."""
+        return {"sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(), "threshold": self.threshold}
+
+    def probabilities(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
+        """P(the sentence shows the actor on that side), shape (sentences, actors, issues, 2); NaN as in `features`."""
+        return np.asarray(
+            1 / (1 + np.exp(-(self.evidence.features(readings, scores) @ self.weights + self.intercept)))
+        )
+
+    def observe(
+        self, article: Article, readings: Sequence[Reading], scores: Sequence[Scores], copy_of: str = ""
+    ) -> Iterator[Observation]:
+        """Observations of one article, those that show nothing left out."""
+        if not readings:
+            return
+        both = np.nan_to_num(self.probabilities(readings, scores))
+        for n, a, i in np.argwhere((both >= self.threshold).any(-1)):
+            support, oppose = (float(p) for p in both[n, a, i])
+            low, high = sorted((support, oppose))
+            stance: Stance = "support" if support > oppose else "oppose"
+            if low >= self.threshold and high < 2 * low:
+                stance = "mixed"
+            sentence = readings[n].sentence
+            yield Observation(
+                article.id,
+                article.date,
+                sentence.index,
+                sentence.start,
+                sentence.end,
+                sentence.text,
+                self.evidence.actors[a],
+                self.evidence.issues[i],
+                stance,
+                support - oppose,
+                support,
+                oppose,
+                role(readings[n], self.evidence.actors[a]),
+                copy_of,
+            )
+
+
+def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str]) -> Array:
+    """See FEATURES; `dense` as from Evidence._dense."""
+    shape = dense.shape[:4]
+    other = dense[..., ::-1, :]
+    side = (dense[..., 0] + other[..., 2]) / 2
+    present = np.array([[a in r.present() for a in actors] for r in readings])
+    values = {
+        "side": _log_odds(side),
+        "entailment": _log_odds(dense[..., 0]),
+        "best": _log_odds(dense[..., 1]),
+        "against": _log_odds(side[..., ::-1]),
+        "rival": _log_odds(_best_other(np.where(present[..., None, None], np.nan_to_num(side), 0), axis=1)),
+        "issue": _log_odds(_best_other(np.nan_to_num(side).max(-1), axis=2))[..., None],
+    }
+    stands = np.zeros((*shape[:2], len(FEATURES)))
+    for n, reading in enumerate(readings):
+        for a, actor in enumerate(actors):
+            mine = [m for m in reading.mentions if m.actor == actor and not m.former]
+            subject = any(m.place in ("subject", "owner") and not m.quoted and not m.carried for m in mine)
+            carried = any(m.carried for m in mine)
+            voice = reading.voice == actor
+            flags = {
+                "subject": subject,
+                "object": bool(mine) and not subject and not carried,
+                "carried": carried and not subject,
+                "absent": not mine,
+                "quoted": bool(mine) and all(m.quoted for m in mine),
+                "voice": voice,
+                "outsider": reading.voice == OUTSIDER,
+                "accused": reading.accusing and not voice,
+                "question": reading.question,
+                "others": len(reading.present() - {actor}),
+            }
+            stands[n, a] = [float(flags.get(name, 0)) for name in FEATURES]
+    out = np.broadcast_to(stands[:, :, None, None], (*shape, len(FEATURES))).copy()
+    for name, value in values.items():
+        out[..., FEATURES.index(name)] = value
+    out[np.isnan(dense[..., 0])] = np.nan
+    return out
+
+
+def role(reading: Reading, actor: str) -> Role:
+    """own: the actor's words or acts; reported: told by others or unnamed sources; accused: alleged by a rival."""
+    if reading.voice == actor:
+        return "reported" if reading.anonymous else "own"
+    if reading.accusing and reading.voice not in (None, actor):
+        return "accused"
+    return "reported"
+
+
+def _log_odds(p: Array) -> Array:
+    clipped = np.clip(p, 1e-3, 1 - 1e-3)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def _best_other(values: Array, axis: int) -> Array:
+    """At each place the largest value of the other places along `axis` (0 if there is no other)."""
+    if values.shape[axis] < 2:
+        return np.zeros_like(values)
+    top = np.partition(values, -2, axis=axis)
+    first, second = np.take(top, [-1], axis), np.take(top, [-2], axis)
+    return np.where(values >= first, np.where(values == second, first, second), first)
+
+
+def head_of(model: str) -> Path:
+    """Where the head of a model lies: in its folder, else beside the default model."""
+    folder = find_model(model)
+    if folder is not None and (folder / "head.json").is_file():
+        return folder / "head.json"
+    default = find_model(DEFAULT_MODEL)
+    if default is None:
+        raise ModelError("the embedded model models/stance-nli is missing; clone the project again")
+    return default / "head.json"

@@ -1,0 +1,340 @@
+"""The only place where stages meet: read -> score -> observe -> cells -> files. Each stage streams from the store."""
+
+import csv
+import hashlib
+import json
+import platform
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from stance import __version__, report
+from stance.actors import Reading, Resolver
+from stance.config import Config, load_config, propositions
+from stance.data import Article, Cell, Observation, Proposition, Rejected, Sentence
+from stance.errors import InputError
+from stance.ingest import read_articles, sentences
+from stance.matrix import PERIODS, cells, diff
+from stance.nli import Scorer
+from stance.observe import Judge
+from stance.scores import Store, Stored, Units
+
+Progress = Callable[[int, int], None]
+"""Called with pairs done and pairs in all."""
+
+# Pairs handed to the scorer at once: enough to sort by length, little enough to lose nothing worth a word.
+CALL_PAIRS = 2048
+
+
+def read(
+    store: Store, inputs: Sequence[str], metadata: Path | None, *, replace: bool, languages: frozenset[str] | None = None
+) -> int:
+    """Read inputs into the store; see Store.write_articles for `replace`. Returns the number of articles added."""
+
+    def found() -> Iterator[tuple[Article, Sequence[Sentence]] | Rejected]:
+        for item in read_articles(inputs, metadata):
+            if isinstance(item, Rejected):
+                yield item
+                continue
+            split = list(sentences(item))
+            yield (item, split) if split else Rejected(item.id, item.path, "no sentence left after cleaning")
+
+    return store.write_articles(found(), replace=replace)
+
+
+def readings(store: Store, resolver: Resolver) -> Iterator[tuple[Stored, list[Reading]]]:
+    """Every article of the store with its sentences read for actors."""
+    for item in store.read_articles():
+        if isinstance(item, Stored):
+            yield item, resolver.read(item.sentences, item.article.date, item.article.title)
+
+
+def premises(
+    store: Store, resolver: Resolver, wanted: Sequence[Proposition], gate: bool
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The premise of every sentence with the hypotheses it meets: all of them, or with `gate` those about actors that
+    the sentence or the one before it names or stands for."""
+    everything = tuple(dict.fromkeys(p.text for p in wanted))
+    for _, read_sentences in readings(store, resolver):
+        before: set[str] = set()
+        for reading in read_sentences:
+            present = reading.present()
+            texts = everything
+            if gate:
+                near = present | before
+                texts = tuple(dict.fromkeys(p.text for p in wanted if p.actor in near))
+            yield resolver.premise(reading), texts
+            before = present
+
+
+def score(units: Units, scorer: Scorer, progress: Progress | None = None) -> int:
+    """Score every pair that the store lacks. Returns how many were scored."""
+    total = sum(len(hypotheses) for _, hypotheses in units.missing(scorer.fingerprint))
+    done = 0
+    if progress:
+        progress(0, total)
+    with units.writer(scorer.fingerprint) as writer:
+        for call in _calls(units.missing(scorer.fingerprint)):
+            results = scorer.score(call)
+            clipped = scorer.clipped([premise for premise, _ in call])
+            for (premise, hypotheses), scores, cut in zip(call, results, clipped, strict=True):
+                writer.add(premise, hypotheses, scores, cut)
+                done += len(hypotheses)
+            if progress:
+                progress(done, total)
+    return done
+
+
+def _calls(items: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[list[tuple[str, tuple[str, ...]]]]:
+    call: list[tuple[str, tuple[str, ...]]] = []
+    pairs = 0
+    for item in items:
+        call.append(item)
+        pairs += len(item[1])
+        if pairs >= CALL_PAIRS:
+            yield call
+            call, pairs = [], 0
+    if call:
+        yield call
+
+
+def observe(
+    store: Store, units: Units, config: Config, judge: Judge, resolver: Resolver, fingerprint: str, clipped: Counter[str]
+) -> Iterator[Observation]:
+    """What every sentence shows, article by article; counts sentences cut for the model, by article, in `clipped`."""
+    hypotheses = list(dict.fromkeys(p.text for p in propositions(config)))
+    scores = units.read(fingerprint, hypotheses)
+    for item, read_sentences in readings(store, resolver):
+        rows = []
+        for _ in read_sentences:
+            row, cut = next(scores)
+            rows.append(row)
+            clipped[item.article.id] += cut
+        yield from judge.observe(item.article, read_sentences, rows, item.copy_of)
+
+
+def run(
+    out: Path,
+    config_path: Path,
+    scorer: Scorer,
+    *,
+    inputs: Sequence[str] = (),
+    metadata: Path | None = None,
+    replace: bool = True,
+    gate: bool = False,
+    period: str = "month",
+    aggregation: str = "mean",
+    min_sentences: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The whole job into `out`. Returns the manifest. Raises StanceError; what was scored before stays."""
+    config = load_config(config_path)
+    with Store(out, config.name) as store:
+        (out / "manifest.json").unlink(missing_ok=True)
+        kept = store.root / "config.yaml"
+        if config_path.resolve() != kept.resolve():
+            shutil.copyfile(config_path, kept)
+        if inputs:
+            read(store, inputs, metadata, replace=replace)
+        resolver = Resolver(config)
+        judge = Judge(config, scorer)
+        units = store.units(premises(store, resolver, propositions(config), gate))
+        try:
+            pairs = score(units, scorer, progress)
+            clipped: Counter[str] = Counter()
+            report.write_observations(
+                observe(store, units, config, judge, resolver, scorer.fingerprint, clipped), out
+            )
+        finally:
+            units.close()
+        rows, counts = article_rows(store, clipped)
+        report.write_articles(rows, out)
+        manifest: dict[str, Any] = {
+            "stance": __version__,
+            "command": sys.argv[1:],
+            "config": {"name": config.name, "sha256": hashlib.sha256(kept.read_bytes()).hexdigest()},
+            "model": scorer.describe(),
+            "head": judge.describe(),
+            "gate": gate,
+            "counts": counts
+            | {
+                "sentences": units.count,
+                "propositions": len(propositions(config)),
+                "pairs_scored_now": pairs,
+                "sentences_clipped": sum(clipped.values()),
+            },
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("torch", "transformers", "tokenizers", "trafilatura", "sentencex")},
+            },
+        }
+        aggregate(out, config, manifest, period=period, aggregation=aggregation, min_sentences=min_sentences)
+        return manifest
+
+
+def aggregate(
+    out: Path, config: Config, manifest: dict[str, Any], *, period: str, aggregation: str, min_sentences: int
+) -> list[Cell]:
+    """Matrix, page and, last, manifest, from the observations in `out`; no model is loaded."""
+    found = list(cells(stored_observations(out, config), period=period, aggregation=aggregation, min_sentences=min_sentences))
+    found.sort(key=lambda c: (list(config.actors).index(c.actor), list(config.issues).index(c.issue), c.period))
+    report.write_matrix(found, out)
+    report.write_wide(found, out)
+    manifest["matrix"] = {"period": period, "aggregation": aggregation, "min_sentences": min_sentences, "cells": len(found)}
+    report.write_page(found, config, out, manifest)
+    report.write_manifest(manifest, out)
+    return found
+
+
+def open_run(out: Path) -> tuple[Config, dict[str, Any]]:
+    """Config and manifest of a finished run; raises InputError if there is none in `out`."""
+    with Store(out, write=False) as store:
+        manifest = out / "manifest.json"
+        if not manifest.exists():
+            raise InputError(f"the run in {out} was not finished; give the command that began it again to complete it")
+        return load_config(store.root / "config.yaml"), json.loads(manifest.read_text(encoding="utf-8"))
+
+
+def stored_observations(
+    out: Path, config: Config, actor: str | None = None, issue: str | None = None
+) -> Iterator[Observation]:
+    """The observations of a run, by actor, issue and date; streamed."""
+    path = out / "observations.parquet"
+    if not path.exists():
+        raise InputError(f"{path} is missing; give the command that began this run again")
+    columns = ", ".join(f.name for f in pq.read_schema(path) if f.name in Observation.__dataclass_fields__)
+    where = " AND ".join(
+        f"{name} = ${name}" for name, value in (("actor", actor), ("issue", issue)) if value is not None
+    )
+    values = {name: value for name, value in (("actor", actor), ("issue", issue)) if value is not None}
+    with duckdb.connect(config={"memory_limit": "512MB"}) as db:
+        rows = db.execute(
+            f"SELECT {columns} FROM read_parquet('{str(path).replace(chr(39), chr(39) * 2)}') "
+            f"{'WHERE ' + where if where else ''} ORDER BY actor, issue, date, article_id, sentence_index",
+            values or None,
+        )
+        names = [d[0] for d in rows.description]
+        while batch := rows.fetchmany(1024):
+            for row in batch:
+                yield Observation(**dict(zip(names, row, strict=True)))
+
+
+def article_rows(store: Store, clipped: Counter[str]) -> tuple[Iterator[dict[str, Any]], dict[str, int]]:
+    """Rows of articles.csv, and the counts that fill as they are taken."""
+    counts: Counter[str] = Counter()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for item in store.read_articles():
+            if isinstance(item, Rejected):
+                counts["rejected"] += 1
+                yield {"article_id": item.id, "path": item.path, "status": "rejected", "reason": item.reason}
+                continue
+            article = item.article
+            drops = Counter(d.reason for d in article.drops)
+            counts["articles"] += 1
+            status, reason = "read", ""
+            if item.copy_of:
+                status, reason = "copy", f"copy of {item.copy_of}"
+            elif not article.date:
+                status, reason = "undated", "no date found: scored, kept out of the matrix"
+            counts[status] += 1
+            if cut := clipped[article.id]:
+                reason = "; ".join(filter(None, [reason, f"{cut} sentences longer than the model reads"]))
+            yield {
+                "article_id": article.id,
+                "title": article.title,
+                "date": article.date,
+                "date_source": article.date_source,
+                "source": article.source,
+                "url": article.url,
+                "path": article.path,
+                "status": status,
+                "reason": reason,
+                "n_sentences": len(item.sentences),
+                "n_characters": len(article.text),
+                "dropped": ", ".join(f"{reason}: {n}" for reason, n in sorted(drops.items())),
+            }
+
+    return rows(), counts  # type: ignore[return-value]
+
+
+def matrix_of(out: Path, config: Config, manifest: dict[str, Any]) -> list[Cell]:
+    """The cells of a run as it was last aggregated, in the config's order."""
+    m = manifest["matrix"]
+    found = cells(
+        stored_observations(out, config),
+        period=m["period"],
+        aggregation=m["aggregation"],
+        min_sentences=m["min_sentences"],
+    )
+    return sorted(
+        found, key=lambda c: (list(config.actors).index(c.actor), list(config.issues).index(c.issue), c.period)
+    )
+
+
+def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -> Iterator[str]:
+    """Lines that show the sentences behind a cell: what counts, strongest first, then what rivals allege."""
+    config, manifest = open_run(out)
+    for kind, name, known in (("actor", actor, config.actors), ("issue", issue, config.issues)):
+        if name not in known:
+            raise InputError(f"no {kind} {name!r} in this run; it has {', '.join(known)}")
+    dates = {
+        row["article_id"]: row
+        for row in csv.DictReader((out / "articles.csv").read_text(encoding="utf-8").splitlines(keepends=True))
+    }
+    found = [
+        o
+        for o in stored_observations(out, config, actor, issue)
+        if period is None or any(in_period(o.date) == period for in_period in PERIODS.values())
+    ]
+    if period is not None and not found:
+        periods = sorted({o.date for o in stored_observations(out, config, actor, issue)})
+        yield f"nothing in {period}; there are observations of {', '.join(periods) or 'no date'}"
+        return
+    label = f"{config.actors[actor].label} / {config.issues[issue].label}"
+    counted = [o for o in found if o.role != "accused" and not o.copy_of]
+    yield f"{label}{f' in {period}' if period else ''}: {len(counted)} sentences count"
+    for title, group in (
+        ("", counted),
+        ("Alleged by others, not counted:", [o for o in found if o.role == "accused" and not o.copy_of]),
+        ("In copies, not counted again:", [o for o in found if o.copy_of]),
+    ):
+        if group and title:
+            yield title
+        for o in sorted(group, key=lambda o: -abs(o.value))[:limit]:
+            article = dates.get(o.article_id, {})
+            yield (
+                f"  {o.stance:8}{o.value:+.2f}  support {o.support:.2f}  oppose {o.oppose:.2f}  {o.role:9}"
+                f"{o.date or 'undated':11}{article.get('source', '')} [{o.article_id} {o.start}-{o.end}]"
+            )
+            yield f"      {' '.join(o.sentence.split())}"
+        if len(group) > limit:
+            yield f"  ... and {len(group) - limit} more (--limit)"
+
+
+def rewrite_page(out: Path) -> Path:
+    """Write report.html again from the run's files."""
+    config, manifest = open_run(out)
+    return report.write_page(matrix_of(out, config, manifest), config, out, manifest)
+
+
+def compare(run_a: Path, run_b: Path) -> list[str]:
+    """Lines on the cells that moved from one run to another, with the sentences that moved them."""
+    sides = []
+    for path in (run_a, run_b):
+        config, manifest = open_run(path)
+        sides.append((matrix_of(path, config, manifest), manifest))
+    (a, manifest_a), (b, manifest_b) = sides
+    if manifest_a["matrix"]["period"] != manifest_b["matrix"]["period"]:
+        raise InputError(
+            f"{run_a} is by {manifest_a['matrix']['period']}, {run_b} by {manifest_b['matrix']['period']}; "
+            f"aggregate one again with `stance matrix`"
+        )
+    return [line for change in diff(a, b) for line in str(change).splitlines()]
