@@ -134,7 +134,8 @@ def count(gold: dict[Key, str], pred: dict[Key, str]) -> Counter[str]:
         if key not in gold:
             c["extra"] += 1
         else:
-            c["right" if "mixed" in (stance, gold[key]) or stance == gold[key] else "sign"] += 1
+            # Marked mixed, either side is right; found mixed where one side is marked is a doubt, and no hit.
+            c["right" if gold[key] in (stance, "mixed") else "sign"] += 1
     c["missed"] = len(gold) - c["right"] - c["sign"]
     return c
 

@@ -65,7 +65,9 @@ _SPEECH = (
     r"supported|supports|wants|wanted|refused|refuses|agreed|agrees|objected|objects"
 )
 _SPOKE = re.compile(rf"\b(?:{_SPEECH})\b")
-_INVERTED = re.compile(rf"[,?!'\"”’]\s+(?:{_SPEECH})\s+(?!that\b|on\b|in\b|to\b|it\b|its\b)")
+# Quotations are blanked before this is tried, so that two spaces stand where one ended.
+_INVERTED = re.compile(rf"[,?!\s]\s+(?:{_SPEECH})\s+(?!that\b|on\b|in\b|to\b|it\b|its\b)")
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|would|can|could|should|must|may|might|did|does)\b")
 _ANONYMOUS = re.compile(
     r"\b(?:sources?|diplomats?|insiders?|reportedly|according to|people familiar|a person|an aide|aides|officials? "
     r"(?:who|familiar|privy)|anonymity|newspapers?|leaked|it emerged|was quoted|were quoted|understood to)\b",
@@ -127,7 +129,8 @@ class Resolver:
         self.labels = {actor: entry.label for actor, entry in config.actors.items()}
         self._entries: dict[str, list[tuple[str, str, str, str, bool]]] = {}
         for actor, entry in config.actors.items():
-            for alias in dict.fromkeys([entry.label, *entry.aliases]):
+            bare = [a[4:] for a in entry.aliases if a[:4].lower() == "the " and a[4:5].isupper()]
+            for alias in dict.fromkeys([entry.label, *entry.aliases, *bare]):
                 self._add(alias, actor, "", "", False)
             for person in entry.people:
                 begin, end = str(person.from_ or ""), str(person.to or "")
@@ -210,13 +213,13 @@ class Resolver:
         if pronoun and _IMPERSONAL.match(outside[pronoun.start("p") :]):
             pronoun = None
         all_quote = not outside.strip(" .,;:-")
-        if voice is None and carry is not None and (all_quote or (pronoun and not _led(pronoun.start("p"), mentions))):
+        if voice is None and carry is not None and (all_quote or (pronoun and _first(pronoun.start("p"), outside, mentions))):
             voice = carry
             speech = speech or all_quote
             if carry != OUTSIDER and pronoun:
                 mentions.append(Mention(carry, *pronoun.span("p"), "subject", carried=True))
                 mentions.sort(key=lambda m: m.start)
-        elif voice is None:
+        elif voice is None and (not speech or _ANONYMOUS.search(outside)):
             subject = next((m for m in mentions if m.place == "subject" and not m.former and not m.quoted), None)
             voice = subject.actor if subject else None
         main = voice
@@ -235,36 +238,30 @@ class Resolver:
         return reading, main
 
     def _voice(self, outside: str, mentions: Sequence[Mention]) -> tuple[str | None, bool]:
-        """Whose word is given: the head of the clause before the first verb of saying, or after an inverted one."""
-        inverted = _INVERTED.search(outside)
-        spoke = _SPOKE.search(outside)
-        if inverted and (not spoke or inverted.start() <= spoke.start()):
-            begin, end = inverted.end(), len(outside)
-            stop = re.search(r"[,.;]", outside[begin:])
-            end = begin + stop.start() if stop else end
-        elif spoke:
-            begin, end = 0, spoke.start()
-            # The clause the verb belongs to: behind the last semicolon or conjunction with a verb before it.
-            cut = [m.end() for m in re.finditer(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s", outside[:end])]
-            begin = cut[-1] if cut else 0
-        else:
-            return None, False
-        clause = outside[begin:end]
-        inside = [m for m in mentions if begin <= m.start < end and not m.quoted]
-        head = next((m for m in inside if m.place in ("subject", "owner")), None)
-        name = _NAME.search(clause)
-        if _OUTSIDE.search(clause):
-            outsider = _OUTSIDE.search(clause)
-            assert outsider
-            if head is None or begin + outsider.start() < head.start or head.former:
+        """Whose word is given: the head of the clause before a verb of saying, or after an inverted one; and whether
+        there is such a verb at all."""
+        clauses = []
+        for verb in _SPOKE.finditer(outside):
+            if re.search(r"\b(?:was|were|been|be|being|is|are)\s+(?:\w+ly\s+)?$", outside[: verb.start()]):
+                continue
+            inverted = _INVERTED.match(outside, verb.start() - 2) or _INVERTED.match(outside, verb.start() - 3)
+            after = re.split(r"[,.;]", outside[verb.end() :])[0]
+            # ", said the minister, ..." and not ", said Norland was wrong".
+            if inverted and after.strip() and not _VERB.search(after):
+                clauses.append((verb.end(), verb.end() + len(after)))
+            else:
+                # From the last mark or conjunction behind which another clause begins.
+                cuts = re.finditer(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s", outside[: verb.start()])
+                clauses.append((max((m.end() for m in cuts), default=0), verb.start()))
+        for begin, end in clauses:
+            inside = [m for m in mentions if begin <= m.start < end and not m.quoted]
+            head = next((m for m in inside if m.place in ("subject", "owner")), None)
+            outsider = _OUTSIDE.search(outside, begin, end)
+            if head and not head.former and not (outsider and outsider.start() < head.start):
+                return head.actor, True
+            if outsider or (inside and all(m.former for m in inside)) or (not inside and _NAME.search(outside, begin, end)):
                 return OUTSIDER, True
-        if head and not head.former:
-            return head.actor, True
-        if inside and all(m.former for m in inside):
-            return OUTSIDER, True
-        if name and not inside:
-            return OUTSIDER, True
-        return None, True
+        return None, bool(clauses)
 
     def premise(self, reading: Reading, before: Reading | None = None) -> str:
         """The sentence as the model reads it: a name, metonym or pronoun is followed by its actor in brackets, once
@@ -273,7 +270,7 @@ class Resolver:
         for mention in reading.mentions:
             form = reading.sentence.text[mention.start : mention.end]
             label = self.labels[mention.actor]
-            if mention.former or label.lower() in form.lower() or form.lower() in seen:
+            if mention.former or form.lower() in seen or _shows(form, label):
                 continue
             seen.add(form.lower())
             at = mention.end + shift
@@ -283,6 +280,13 @@ class Resolver:
             text = text[:at] + insert + text[at:]
             shift += len(insert)
         return f"{self.premise(before)} {text}" if before else text
+
+
+def _shows(form: str, label: str) -> bool:
+    """Whether a reader of the form knows the label: "the United States" for United States, "St. Agnes" for St. Agnes
+    Hospital; not "the city" for City of Waterford."""
+    bare = form.removeprefix("the ").removeprefix("The ")
+    return label.lower() in form.lower() or (bare[:1].isupper() and label.startswith(bare))
 
 
 def _same_case(alias: str, surface: str) -> bool:
@@ -324,9 +328,9 @@ def _spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:
     return spread
 
 
-def _led(place: int, mentions: Iterable[Mention]) -> bool:
-    """Whether an actor is already the subject before this place."""
-    return any(m.start < place and m.place == "subject" and not m.quoted and not m.former for m in mentions)
+def _first(place: int, outside: str, mentions: Iterable[Mention]) -> bool:
+    """Whether nobody is named before this place, so that a pronoun here can only mean somebody named earlier."""
+    return not any(m.start < place for m in mentions) and not _NAME.search(outside[:place])
 
 
 def _pieces(text: str, quotes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -8,6 +8,8 @@ there. `eval/fit_head.py` fits the weights on curriculum articles and writes `he
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +31,9 @@ FEATURES = (
     "against",  # log-odds of the other side, as `side`
     "rival",  # log-odds of the best other actor present, same issue and side
     "issue",  # log-odds of the same actor's best other issue
+    "words",  # words that the sentence shares with the issue's label and propositions, rare ones (of few issues) more
+    "words_rank",  # the same, less the best other issue's
+    "words_before",  # words that the sentence before shares
     "subject",  # the actor is named as the head of a clause, outside quotation marks
     "object",  # named otherwise
     "carried",  # stood for by a pronoun or "the official"
@@ -40,6 +45,17 @@ FEATURES = (
     "question",
     "others",  # number of other actors present
 )
+
+
+_COMMON = frozenset(
+    "the and for are with from that this its their his her they she was were has have had been said says say will would "
+    "should could want wants not against favour support supports oppose opposes reject rejects accept accepts willing "
+    "actor over into than more who which but about after also any all one out".split()
+)
+
+
+# Both sides this likely, and neither by far: the sentence holds both. Lower, and doubt would pass for two positions.
+MIXED = 0.4
 
 
 class Evidence:
@@ -57,10 +73,23 @@ class Evidence:
         self.columns = np.array([c for cell in self.cells for c in place[cell]], int)
         self.sizes = np.array([len(place[cell]) for cell in self.cells])
         self.starts = np.cumsum(self.sizes) - self.sizes
+        names = _words(" ".join(n for a in config.actors.values() for n in [a.label, *a.aliases]))
+        self.vocabulary = [
+            _words(" ".join([i.label, *i.propositions.support, *i.propositions.oppose])) - names
+            for i in config.issues.values()
+        ]
+        spread = Counter(word for words in self.vocabulary for word in words)
+        self.rarity = {word: 1 / n for word, n in spread.items()}
 
     def features(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
         """Shape (sentences, actors, issues, 2 sides, features); NaN where an actor does not meet an issue or was gated."""
-        return _features(readings, self._dense(np.stack(scores)), self.actors)
+        shared = np.array([self._shared(r.sentence.text) for r in readings])
+        return _features(readings, self._dense(np.stack(scores)), self.actors, shared)
+
+    def _shared(self, text: str) -> list[float]:
+        """For each issue, the weight of its words that the text uses."""
+        words = _words(text)
+        return [sum(self.rarity[w] for w in own & words) for own in self.vocabulary]
 
     def _dense(self, scores: NDArray[np.float32]) -> Array:
         """(S, K, 3) -> (S, actors, issues, sides, 3): mean entailment, highest entailment, mean contradiction."""
@@ -113,7 +142,7 @@ class Judge:
             support, oppose = (float(p) for p in both[n, a, i])
             low, high = sorted((support, oppose))
             stance: Stance = "support" if support > oppose else "oppose"
-            if low >= self.threshold and high < 2 * low:
+            if low >= MIXED and high < 1.5 * low:
                 stance = "mixed"
             sentence = readings[n].sentence
             yield Observation(
@@ -134,7 +163,7 @@ class Judge:
             )
 
 
-def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str]) -> Array:
+def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], shared: Array) -> Array:
     """See FEATURES; `dense` as from Evidence._dense."""
     shape = dense.shape[:4]
     other = dense[..., ::-1, :]
@@ -147,6 +176,9 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str]) 
         "against": _log_odds(side[..., ::-1]),
         "rival": _log_odds(_best_other(np.where(present[..., None, None], np.nan_to_num(side), 0), axis=1)),
         "issue": _log_odds(_best_other(np.nan_to_num(side).max(-1), axis=2))[..., None],
+        "words": shared[:, None, :, None],
+        "words_rank": (shared - _best_other(shared, axis=1))[:, None, :, None],
+        "words_before": np.vstack([np.zeros_like(shared[:1]), shared[:-1]])[:, None, :, None],
     }
     stands = np.zeros((*shape[:2], len(FEATURES)))
     for n, reading in enumerate(readings):
@@ -182,6 +214,11 @@ def role(reading: Reading, actor: str) -> Role:
     if reading.accusing and reading.voice not in (None, actor):
         return "accused"
     return "reported"
+
+
+def _words(text: str) -> set[str]:
+    """Content words cut to six letters, which is stemming enough to meet `operations` in `operation`."""
+    return {w[:6] for w in re.findall(r"[a-z]{3,}", text.lower()) if w not in _COMMON}
 
 
 def _log_odds(p: Array) -> Array:

@@ -24,7 +24,7 @@ from stance.ingest import read_articles, sentences
 from stance.matrix import PERIODS, cells, diff
 from stance.nli import Scorer
 from stance.observe import Judge
-from stance.scores import Store, Stored, Units
+from stance.scores import Store, Stored, Units, sql_path
 
 Progress = Callable[[int, int], None]
 """Called with pairs done and pairs in all."""
@@ -183,11 +183,26 @@ def aggregate(
     out: Path, config: Config, manifest: dict[str, Any], *, period: str, aggregation: str, min_sentences: int
 ) -> list[Cell]:
     """Matrix, page and, last, manifest, from the observations in `out`; no model is loaded."""
-    found = list(cells(stored_observations(out, config), period=period, aggregation=aggregation, min_sentences=min_sentences))
+    left_out: Counter[str] = Counter()
+    found = list(
+        cells(
+            stored_observations(out, config),
+            period=period,
+            aggregation=aggregation,
+            min_sentences=min_sentences,
+            left_out=left_out,
+        )
+    )
     found.sort(key=lambda c: (list(config.actors).index(c.actor), list(config.issues).index(c.issue), c.period))
     report.write_matrix(found, out)
     report.write_wide(found, out)
-    manifest["matrix"] = {"period": period, "aggregation": aggregation, "min_sentences": min_sentences, "cells": len(found)}
+    manifest["matrix"] = {
+        "period": period,
+        "aggregation": aggregation,
+        "min_sentences": min_sentences,
+        "cells": len(found),
+        "observations_left_out": dict(sorted(left_out.items())),
+    }
     report.write_page(found, config, out, manifest)
     report.write_manifest(manifest, out)
     return found
@@ -209,14 +224,14 @@ def stored_observations(
     path = out / "observations.parquet"
     if not path.exists():
         raise InputError(f"{path} is missing; give the command that began this run again")
-    columns = ", ".join(f.name for f in pq.read_schema(path) if f.name in Observation.__dataclass_fields__)
+    columns = ", ".join(f'"{f.name}"' for f in pq.read_schema(path) if f.name in Observation.__dataclass_fields__)
     where = " AND ".join(
         f"{name} = ${name}" for name, value in (("actor", actor), ("issue", issue)) if value is not None
     )
     values = {name: value for name, value in (("actor", actor), ("issue", issue)) if value is not None}
     with duckdb.connect(config={"memory_limit": "512MB"}) as db:
         rows = db.execute(
-            f"SELECT {columns} FROM read_parquet('{str(path).replace(chr(39), chr(39) * 2)}') "
+            f"SELECT {columns} FROM read_parquet('{sql_path(path)}') "
             f"{'WHERE ' + where if where else ''} ORDER BY actor, issue, date, article_id, sentence_index",
             values or None,
         )
@@ -265,14 +280,15 @@ def article_rows(store: Store, clipped: Counter[str]) -> tuple[Iterator[dict[str
     return rows(), counts  # type: ignore[return-value]
 
 
-def matrix_of(out: Path, config: Config, manifest: dict[str, Any]) -> list[Cell]:
-    """The cells of a run as it was last aggregated, in the config's order."""
+def matrix_of(out: Path, config: Config, manifest: dict[str, Any], evidence: int | None = 5) -> list[Cell]:
+    """The cells of a run as it was last aggregated, in the config's order, with so much evidence (None: all)."""
     m = manifest["matrix"]
     found = cells(
         stored_observations(out, config),
         period=m["period"],
         aggregation=m["aggregation"],
         min_sentences=m["min_sentences"],
+        evidence=evidence,
     )
     return sorted(
         found, key=lambda c: (list(config.actors).index(c.actor), list(config.issues).index(c.issue), c.period)
@@ -330,7 +346,7 @@ def compare(run_a: Path, run_b: Path) -> list[str]:
     sides = []
     for path in (run_a, run_b):
         config, manifest = open_run(path)
-        sides.append((matrix_of(path, config, manifest), manifest))
+        sides.append((matrix_of(path, config, manifest, evidence=None), manifest))
     (a, manifest_a), (b, manifest_b) = sides
     if manifest_a["matrix"]["period"] != manifest_b["matrix"]["period"]:
         raise InputError(

@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -218,7 +219,7 @@ class Store:
         """SQL over the articles: of two with one id, the one added last."""
         return (
             f"SELECT *, row_number() OVER (ORDER BY filename, file_row_number) AS row FROM read_parquet("
-            f"'{_sql(self.articles)}/part-*.parquet', filename=true, file_row_number=true) "
+            f"'{sql_path(self.articles)}/part-*.parquet', filename=true, file_row_number=true) "
             "QUALIFY row_number() OVER (PARTITION BY id ORDER BY filename DESC, file_row_number DESC) = 1"
         )
 
@@ -321,7 +322,7 @@ class Units:
         folder = self._parts(fingerprint)
         if not any(folder.glob("part-*.parquet")):
             return "(SELECT NULL::BLOB AS premise, NULL::BLOB AS hypotheses, false AS clipped, NULL::FLOAT[] AS scores WHERE false)"
-        return f"read_parquet('{_sql(folder)}/part-*.parquet')"
+        return f"read_parquet('{sql_path(folder)}/part-*.parquet')"
 
     def hypotheses(self, name: bytes) -> tuple[str, ...]:
         """A list of hypotheses by its key; raises InputError if the store lost it."""
@@ -339,7 +340,7 @@ class Units:
         with self.store.connect() as db:
             rows = db.execute(
                 f"""WITH u AS (SELECT premise, min(row) AS row, any_value(text) AS text,
-                    list(DISTINCT wanted) AS wanted FROM '{_sql(self.path)}' GROUP BY premise),
+                    list(DISTINCT wanted) AS wanted FROM '{sql_path(self.path)}' GROUP BY premise),
                 s AS (SELECT premise, list(hypotheses) AS sets FROM {self._read_scores(fingerprint)} GROUP BY premise)
                 SELECT text, wanted, sets FROM u LEFT JOIN s USING (premise) ORDER BY row"""
             )
@@ -373,7 +374,7 @@ class Units:
 
         with self.store.connect() as db:
             found = db.execute(
-                f"""SELECT u.row, u.wanted, s.hypotheses, s.clipped, s.scores FROM '{_sql(self.path)}' u
+                f"""SELECT u.row, u.wanted, s.hypotheses, s.clipped, s.scores FROM '{sql_path(self.path)}' u
                 LEFT JOIN {self._read_scores(fingerprint)} s USING (premise) ORDER BY u.row"""
             )
             while batch := found.fetchmany(512):
@@ -473,9 +474,9 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def _sql(path: Path) -> str:
-    """A path inside single quotes."""
-    return str(path).replace("'", "''")
+def sql_path(path: Path) -> str:
+    """A path for use inside single quotes in DuckDB, its own brackets and stars taken literally."""
+    return re.sub(r"[\[*?]", r"[\g<0>]", str(path)).replace("'", "''")
 
 
 def _clear(folder: Path) -> None:

@@ -135,13 +135,12 @@ class PackedScorer:
             raise ModelError(f"{folder}: split {self.split} does not lie in 0..{len(self.layers) - 1}")
         self.relative: Callable[[Tensor], Tensor] | None = None
         if config.model_type == "mpnet":
-            encoder = body.encoder
+            # Not the encoder itself, or its float32 layers would stay in memory beside ours.
+            table, bucket = body.encoder.relative_attention_bias.weight.detach(), body.encoder.relative_position_bucket
             buckets = int(config.relative_attention_num_buckets)
 
             def relative(distance: Tensor) -> Tensor:
-                values = encoder.relative_attention_bias(encoder.relative_position_bucket(distance, buckets))
-                bias: Tensor = values.movedim(-1, 0).to(self.dtype)
-                return bias
+                return table[bucket(distance, buckets)].movedim(-1, 0).to(self.dtype)
 
             self.relative = relative
         weight, bias = model.classifier.weight.detach(), model.classifier.bias.detach()

@@ -1,0 +1,50 @@
+# From a fresh clone: `make demo` and `make test` need Python 3.11, 3.12 or 3.13 and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+CHECKED := stance tests eval
+
+.PHONY: demo test lint bench compass clean
+
+demo: .venv/installed
+	$(BIN)/stance run seeds/ -c configs/afpak.yaml -o out/demo
+
+test: lint
+	$(BIN)/pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy --strict stance
+
+# The positions found in whole articles against those marked in them (the dev lines).
+compass: .venv/installed-dev
+	$(BIN)/python eval/curriculum.py models/curriculum/a*.jsonl --lines 6,12 --cache .cache/compass
+
+# Pairs a second, exactness, memory, start time. An idle machine gives figures worth keeping.
+bench: .venv/installed-bench
+	$(BIN)/python eval/bench_scoring.py --memory --json out/bench.json
+
+# A stamp is newer than what it was installed from, so that a second call installs nothing.
+.venv/installed: .venv/python
+	@echo "installing stance into .venv (a few minutes the first time)"
+	$(PIP) -e .
+	@touch $@
+
+.venv/installed-dev: .venv/python
+	@echo "installing stance and its tools into .venv (a few minutes the first time)"
+	$(PIP) -e '.[dev]'
+	@touch .venv/installed $@
+
+.venv/installed-bench: .venv/python
+	$(PIP) -e '.[bench]'
+	@touch .venv/installed $@
+
+.venv/python: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "stance needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true); install one and name it: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+clean:
+	rm -rf .venv out build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find stance tests eval -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,8 @@
+"""Files -> articles -> clean sentences, and the marks by which copies are told."""
+
+from stance.ingest.articles import read_articles
+from stance.ingest.cleaning import REASONS
+from stance.ingest.copies import bands, signature, similarity
+from stance.ingest.splitting import sentences
+
+__all__ = ["REASONS", "bands", "read_articles", "sentences", "signature", "similarity"]

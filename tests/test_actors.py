@@ -1,0 +1,123 @@
+"""Who is named and who speaks: the cases an analyst would be angry to see wrong."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stance.actors import OUTSIDER, Reading, Resolver
+from stance.config import Actor, Config, Issue, Person, Propositions
+from stance.data import Sentence
+
+CONFIG = Config(
+    name="test",
+    actors={
+        "norland": Actor(
+            label="Norland",
+            aliases=["Norland", "Kestrel Palace", "Norlandic officials", "Norland's foreign ministry"],
+            people=[
+                Person(name="Ana Bell", from_="2015-01-01", to="2016-06-30"),
+                Person(name="Tom Reed", from_="2016-07-01"),
+            ],
+        ),
+        "sudmark": Actor(label="Sudmark", aliases=["Sudmark", "Port Royal", "Sudmarkers"]),
+        "us": Actor(label="United States", aliases=["US", "Washington", "the Pentagon"]),
+    },
+    issues={"base": Issue(label="Base", propositions=Propositions(support=["{actor} wants it"], oppose=["{actor} rejects it"]))},
+)
+RESOLVER = Resolver(CONFIG)
+
+
+def read(*texts: str, date: str = "2016-01-10", title: str = "") -> list[Reading]:
+    sentences, start = [], 0
+    for k, text in enumerate(texts):
+        sentences.append(Sentence("a", k, start, start + len(text), text))
+        start += len(text) + 1
+    return RESOLVER.read(sentences, date, title)
+
+
+@pytest.mark.parametrize(
+    ("text", "voice"),
+    [
+        ("Norland said it would close the base.", "norland"),
+        ("Kestrel Palace on Monday rejected the plan of Sudmark.", "norland"),
+        ("The plan of Sudmark was rejected, Norlandic officials said.", "norland"),
+        ("“We will never leave,” said Ana Bell, the foreign minister.", "norland"),
+        ("A Pentagon spokesman told reporters that Norland had been warned.", "us"),
+        ("A lawyer told reporters that Norland had been warned.", None),
+        ("Sources said Norland had refused.", "norland"),
+        ("US Gen John Allen said that Norland would be consulted.", "us"),
+        ("Former Norland ambassador to the US Jo Marsh said that Norland had lost its way.", OUTSIDER),
+        ("Jo Marsh, an analyst at the Harbour Institute, said Norland was wrong.", OUTSIDER),
+        ("Peter Quill said Norland wanted the base closed.", OUTSIDER),
+        ("It rained for three days.", None),
+    ],
+)
+def test_whose_word_a_sentence_gives(text: str, voice: str | None) -> None:
+    assert read(text)[0].voice == voice
+
+
+def test_an_office_holder_counts_only_in_office() -> None:
+    text = "Ana Bell said the base would close."
+    assert read(text, date="2016-01-10")[0].voice == "norland"
+    assert read(text, date="2016-06")[0].voice == "norland"
+    assert read(text, date="2017-01-10")[0].present() == set()
+    assert read("Tom Reed said the base would close.", date="2016-01-10")[0].present() == set()
+
+
+def test_a_surname_needs_a_title_or_the_full_name_in_the_article() -> None:
+    assert read("A bell rang, and Bell left.")[0].present() == set()
+    assert read("Minister Bell left.")[0].present() == {"norland"}
+    assert read("Ana Bell arrived.", "Bell left.")[1].present() == {"norland"}
+
+
+def test_a_pronoun_and_the_official_are_carried_from_the_sentence_before() -> None:
+    first, second, third = read(
+        "Norland's foreign ministry spoke on Monday.", "It rejected the base.", "The ministry said no more."
+    )
+    assert (first.voice, second.voice, third.voice) == ("norland", "norland", "norland")
+    assert [m.carried for m in second.mentions] == [True]
+
+
+def test_the_word_of_a_former_official_is_not_carried_to_the_government() -> None:
+    first, second = read(
+        "Former Norland ambassador Jo Marsh praised the base.", "“We should keep it,” he told this newspaper."
+    )
+    assert first.voice == OUTSIDER
+    assert second.present() == set()
+    assert second.voice != "norland"
+
+
+def test_both_x_and_y_accuse_z() -> None:
+    reading = read("Both Norland and Sudmark accuse Washington of arming the rebels.")[0]
+    places = {m.actor: m.place for m in reading.mentions}
+    assert places == {"norland": "subject", "sudmark": "subject", "us": "object"}
+    assert reading.accusing
+    assert reading.voice == "norland"
+
+
+@pytest.mark.parametrize("text", ["It told us to leave.", "A Norland-based firm closed.", "The US-led force left.", "Norlanders"])
+def test_what_only_looks_like_a_name(text: str) -> None:
+    assert read(text)[0].present() == set()
+
+
+def test_the_premise_tells_what_the_model_cannot_know_and_offsets_stay() -> None:
+    text = "Ana Bell said Port Royal’s plan was dead, and the US agreed."
+    reading = read(text)[0]
+    assert (
+        RESOLVER.premise(reading)
+        == "Ana Bell (Norland) said Port Royal’s (Sudmark) plan was dead, and the US (United States) agreed."
+    )
+    assert [text[m.start : m.end] for m in reading.mentions] == ["Ana Bell", "Port Royal", "US"]
+
+
+def test_a_name_that_shows_its_label_is_left_alone() -> None:
+    assert RESOLVER.premise(read("Norland’s plan is dead.")[0]) == "Norland’s plan is dead."
+
+
+@given(st.text(max_size=120), st.sampled_from(["Ana Bell", "NORLAND", "the Pentagon", "İstanbul ŉ US", "he said"]))
+def test_any_text_is_read_with_mentions_inside_it(text: str, name: str) -> None:
+    whole = f"{text} {name} {text}"
+    for reading in read(whole, whole):
+        for mention in reading.mentions:
+            assert 0 <= mention.start < mention.end <= len(whole)
+        assert RESOLVER.premise(reading)

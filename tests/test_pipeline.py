@@ -1,0 +1,280 @@
+"""The main job on real files with real models: what is written, what is scored again, what a killed run leaves."""
+
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import torch
+from transformers import AutoModelForTokenClassification, AutoTokenizer, MPNetConfig
+
+from stance import pipeline
+from stance.cli import app
+from stance.config import load_config, propositions
+from stance.errors import InputError
+from stance.nli import find_model, packed
+from stance.scores import Store
+
+CONFIG = """
+name: harbour
+actors:
+  norland: {label: Norland, aliases: [Norland, Kestrel Palace, Norlandic officials]}
+  sudmark: {label: Sudmark, aliases: [Sudmark, Port Royal]}
+issues:
+  base:
+    label: Foreign base at the harbour
+    propositions:
+      support: ["{actor} accepts a foreign base at the harbour"]
+      oppose: ["{actor} rejects a foreign base at the harbour"]
+"""
+ARTICLES = {
+    "one.txt": "Published: March 3, 2015\n\nNorland said on Monday that it would accept a foreign base at the harbour. "
+    "Sudmark rejected a foreign base at the harbour.\n\nIt rained for most of the day, and the talks went on until dawn.",
+    "two.txt": "Published: June 9, 2016\n\nKestrel Palace has rejected a foreign base at the harbour, a spokesman said. "
+    "The talks will go on in the autumn.\n\nSudmark is still against a foreign base at the harbour.",
+}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    for name, text in ARTICLES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (tmp_path / "harbour.yaml").write_text(CONFIG, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> packed.PackedScorer:
+    """The real architecture with small random weights: for everything but the meaning of scores."""
+    return make_tiny(tmp_path_factory.mktemp("tiny"), seed=0)
+
+
+def make_tiny(folder: Path, seed: int) -> packed.PackedScorer:
+    torch.manual_seed(seed)
+    config = MPNetConfig(
+        vocab_size=30527,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=260,
+        pad_token_id=1,
+        id2label={0: "entailment", 1: "neutral", 2: "contradiction"},
+    )
+    AutoModelForTokenClassification.from_config(config).save_pretrained(folder)
+    model = find_model("stance-nli")
+    assert model is not None
+    AutoTokenizer.from_pretrained(model).save_pretrained(folder)
+    written = json.loads((folder / "config.json").read_text())
+    written["stance"] = {"split": 1, "hypothesis_position": 96, "max_premise": 200, "max_hypothesis": 48}
+    (folder / "config.json").write_text(json.dumps(written))
+    return packed.load(folder, written, dtype="fp32")
+
+
+def run(root: Path, scorer: packed.PackedScorer, out: str = "out", **options: Any) -> dict[str, Any]:
+    return pipeline.run(root / out, root / "harbour.yaml", scorer, inputs=[str(root / "articles")], **options)
+
+
+def pairs(out: Path) -> Counter[tuple[bytes, bytes]]:
+    """How often each (premise, list of hypotheses) stands in the store, all parts together."""
+    rows = duckdb.sql(f"SELECT premise, hypotheses FROM '{out}/store/scores/*/part-*.parquet'").fetchall()
+    return Counter(rows)
+
+
+def test_the_same_articles_again_score_nothing_and_give_the_same_files(corpus: Path, tiny: packed.PackedScorer) -> None:
+    first = run(corpus, tiny)
+    assert first["counts"]["pairs_scored_now"] == 6 * 4
+    before = {p.name: p.read_bytes() for p in (corpus / "out").glob("*.csv")}
+    assert run(corpus, tiny)["counts"]["pairs_scored_now"] == 0
+    assert {p.name: p.read_bytes() for p in (corpus / "out").glob("*.csv")} == before
+
+
+def test_a_new_proposition_scores_only_itself(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny)
+    (corpus / "harbour.yaml").write_text(
+        CONFIG.replace('base at the harbour"]', 'base at the harbour", "{actor} wants soldiers at the quay"]', 1)
+    )
+    assert run(corpus, tiny)["counts"]["pairs_scored_now"] == 6 * 2
+
+
+def test_new_articles_join_a_run_and_only_they_are_scored(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny)
+    (corpus / "three.txt").write_text("Published: July 1, 2016\n\nSudmark wants the harbour closed. Nobody answered.")
+    manifest = pipeline.run(
+        corpus / "out", corpus / "harbour.yaml", tiny, inputs=[str(corpus / "three.txt")], replace=False
+    )
+    assert manifest["counts"]["articles"] == 3
+    assert manifest["counts"]["pairs_scored_now"] == 2 * 4
+
+
+def test_a_run_holds_its_inputs_and_no_others(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny)
+    (corpus / "articles" / "two.txt").unlink()
+    assert run(corpus, tiny)["counts"]["articles"] == 1
+
+
+def test_a_changed_model_scores_everything(corpus: Path, tiny: packed.PackedScorer, tmp_path: Path) -> None:
+    run(corpus, tiny)
+    other = make_tiny(tmp_path / "other", seed=1)
+    assert run(corpus, other)["counts"]["pairs_scored_now"] == 6 * 4
+    assert run(corpus, tiny)["counts"]["pairs_scored_now"] == 0
+
+
+def test_the_gate_scores_fewer_pairs_and_the_rest_later(corpus: Path, tiny: packed.PackedScorer) -> None:
+    gated = run(corpus, tiny, gate=True)["counts"]["pairs_scored_now"]
+    assert 0 < gated < 24
+    assert run(corpus, tiny)["counts"]["pairs_scored_now"] == 24 - gated
+
+
+def test_scores_do_not_depend_on_how_the_run_was_cut(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny, "whole")
+    run(corpus, tiny, "parts", gate=True)
+    run(corpus, tiny, "parts")
+    for name in ("observations.csv", "stance_matrix.csv"):
+        assert (corpus / "whole" / name).read_bytes() == (corpus / "parts" / name).read_bytes()
+
+
+def test_a_wire_copy_is_recognised_and_is_no_second_evidence(corpus: Path, tiny: packed.PackedScorer) -> None:
+    text = ARTICLES["two.txt"]
+    more = " The ministers had met four times since the spring, in three cities, without a word to the press about it."
+    (corpus / "articles" / "two.txt").write_text(text + more * 3)
+    (corpus / "articles" / "zwei.txt").write_text(text + more * 3 + " (Agencies)")
+    manifest = run(corpus, tiny)
+    assert manifest["counts"]["copy"] == 1
+    rows = list(csv.DictReader((corpus / "out" / "articles.csv").open()))
+    assert [r["reason"] for r in rows if r["status"] == "copy"] == ["copy of two.txt"]
+
+
+def test_another_configs_run_and_a_strange_folder_are_left_alone(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny)
+    (corpus / "other.yaml").write_text(CONFIG.replace("name: harbour", "name: other"))
+    with pytest.raises(InputError, match="holds the run of config 'harbour'"):
+        pipeline.run(corpus / "out", corpus / "other.yaml", tiny, inputs=[str(corpus / "articles")])
+    (corpus / "mine").mkdir()
+    (corpus / "mine" / "thesis.docx").write_text("x")
+    with pytest.raises(InputError, match="no run of stance"):
+        run(corpus, tiny, "mine")
+    assert [p.name for p in (corpus / "mine").iterdir()] == ["thesis.docx"]
+
+
+def test_only_one_process_writes(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny)
+    with Store(corpus / "out", "harbour"), pytest.raises(InputError, match="another stance process"):
+        run(corpus, tiny)
+
+
+def test_sentences_of_the_store_are_the_text_at_their_offsets(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny)
+    with Store(corpus / "out", write=False) as store:
+        for item in store.read_articles():
+            assert not isinstance(item, pipeline.Rejected)
+            text = (corpus / "articles" / item.article.id).read_text(encoding="utf-8")
+            assert [text[s.start : s.end] for s in item.sentences] == [s.text for s in item.sentences]
+
+
+# -- the command, with the embedded model -----------------------------------------------------------------------------
+
+
+def stance(*arguments: str, code: str = "", **options: Any) -> "subprocess.Popen[str]":
+    """The command in a process of its own; `code` runs before it (to write parts often enough to be killed between)."""
+    program = f"import stance.scores; {code}\nfrom stance.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+EAGER = "stance.scores.FLUSH_SECONDS = 0; import stance.pipeline; stance.pipeline.CALL_PAIRS = 16"
+
+
+@pytest.fixture
+def long_corpus(corpus: Path) -> Path:
+    rows = [
+        {"id": f"a{k}", "date": f"2016-0{k % 9 + 1}-11", "text": f"Norland held talk {k} on the harbour. {t.split(chr(10))[2]}"}
+        for k in range(12)
+        for t in [ARTICLES["one.txt"] if k % 2 else ARTICLES["two.txt"]]
+    ]
+    for path in (corpus / "articles").iterdir():
+        path.unlink()
+    (corpus / "articles" / "all.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return corpus
+
+
+@pytest.mark.parametrize(("kill", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
+def test_a_killed_run_goes_on_and_every_pair_is_scored_once(long_corpus: Path, kill: int, code: int) -> None:
+    out = long_corpus / "out"
+    command = ("run", str(long_corpus / "articles"), "-c", str(long_corpus / "harbour.yaml"), "-o", str(out))
+    process = stance(*command, code=EAGER)
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("store/scores/*/part-*"))) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(kill)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == code, error
+    assert not (out / "manifest.json").exists()
+    assert code < 0 or "give the same command again" in error
+    done = sum(pairs(out).values())
+    again = stance(*command)
+    _, error = again.communicate(timeout=100)
+    assert again.returncode == 0, error
+    counted = pairs(out)
+    assert set(counted.values()) == {1}
+    assert 0 < done < len(counted)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["counts"]["pairs_scored_now"] == (len(counted) - done) * 4
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(long_corpus: Path) -> None:
+    out = long_corpus / "out"
+    command = ("run", str(long_corpus / "articles"), "-c", str(long_corpus / "harbour.yaml"), "-o", str(out))
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2048, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+    _, error = (process := stance(*command, preexec_fn=limit)).communicate(timeout=100)
+    assert process.returncode == 2
+    assert error.strip().splitlines()[-1].startswith("stance: the disk is full")
+    assert "Traceback" not in error
+    assert stance(*command).wait(100) == 0
+
+
+def test_the_matrix_says_what_the_articles_say(corpus: Path) -> None:
+    from typer.testing import CliRunner
+
+    runner = CliRunner()
+    out = corpus / "out"
+    result = runner.invoke(app, ["run", str(corpus / "articles"), "-c", str(corpus / "harbour.yaml"), "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    cells = {(r["actor"], r["period"]): r for r in csv.DictReader((out / "stance_matrix.csv").open())}
+    assert cells["norland", "2015-03"]["stance"] == "support"
+    assert cells["norland", "2016-06"]["stance"] == "oppose"
+    assert cells["sudmark", "2015-03"]["stance"] == cells["sudmark", "2016-06"]["stance"] == "oppose"
+    names = ["stance_matrix.csv", "stance_matrix_wide.csv", "observations.csv", "articles.csv", "report.html"]
+    last = (out / "manifest.json").stat().st_mtime_ns
+    assert all((out / name).stat().st_mtime_ns <= last for name in names)
+    shown = runner.invoke(app, ["explain", str(out), "--actor", "norland", "--issue", "base", "--period", "2016-06"])
+    assert "Kestrel Palace has rejected" in shown.output
+    again = runner.invoke(app, ["matrix", str(out), "--period", "year"])
+    assert again.exit_code == 0
+    assert {r["period"] for r in csv.DictReader((out / "stance_matrix.csv").open())} == {"2015", "2016"}
+    moved = runner.invoke(app, ["diff", str(out), str(out)])
+    assert "no cell moved" in moved.output
+    wrong = runner.invoke(app, ["explain", str(out), "--actor", "nobody", "--issue", "base"])
+    assert wrong.exit_code == 2
+    assert "it has norland, sudmark" in wrong.output
+
+
+def test_propositions_cover_every_actor(corpus: Path) -> None:
+    assert len(propositions(load_config(corpus / "harbour.yaml"))) == 4
+    assert os.access(corpus, os.W_OK)

@@ -1,0 +1,214 @@
+"""The files of a run: whole or absent, readable by a spreadsheet without harm, with every sentence as it was."""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from io import StringIO
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import html
+from rich.console import Console
+
+from stance.config import Actor, Config, Issue, Propositions
+from stance.data import Cell, Observation, Stance
+from stance.matrix import cells
+from stance.report import (
+    render_table,
+    safe,
+    write_articles,
+    write_manifest,
+    write_matrix,
+    write_observations,
+    write_page,
+    write_wide,
+)
+
+SIDES = Propositions(support=["{actor} wants it"], oppose=["{actor} rejects it"])
+CONFIG = Config(
+    name="rivers",
+    actors={"up": Actor(label="Upland <i>", aliases=["Upland"]), "down": Actor(label="Lowland", aliases=["Lowland"])},
+    issues={"dam": Issue(label="The & dam", propositions=SIDES)},
+)
+
+
+def seen(value: float, article: str = "a1", index: int = 0, date: str = "2017-10-22", actor: str = "up") -> Observation:
+    stance: Stance = "support" if value > 0 else "oppose"
+    text = f"Sentence {index} <b>here</b>."
+    sides = max(value, 0), max(-value, 0)
+    return Observation(article, date, index, 0, 9, text, actor, "dam", stance, value, *sides, "own")
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_matrix_is_tidy_rounded_and_blank_where_nothing_is_known(tmp_path: Path) -> None:
+    found = list(cells([seen(-0.5), seen(-0.00001, index=1)])) + list(cells([seen(0.5)], min_sentences=2))
+    write_matrix(found, tmp_path)
+    assert (tmp_path / "stance_matrix.csv").read_bytes() == (
+        b"actor,issue,period,stance,value,ci_low,ci_high,support,oppose,n_sentences,n_articles,top_sentence,top_article\n"
+        b"up,dam,2017-10,oppose,-0.2500,-0.9739,0.9146,0,2,2,1,Sentence 0 <b>here</b>.,a1\n"
+        b"up,dam,2017-10,none,,,,1,0,1,1,Sentence 0 <b>here</b>.,a1\n"
+    )
+
+
+def test_the_wide_matrix_has_periods_across_in_order(tmp_path: Path) -> None:
+    late, early = seen(0.5, date="2018-01-02"), seen(-0.5, date="2012-06", actor="down")
+    write_wide([*cells([late]), *cells([early]), *cells([seen(0.9, date="2012-06")], min_sentences=2)], tmp_path)
+    assert rows(tmp_path / "stance_matrix_wide.csv") == [
+        ["actor", "issue", "2012-06", "2018-01"],
+        ["up", "dam", "", "0.5000"],
+        ["down", "dam", "-0.5000", ""],
+    ]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_any_sentence_comes_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+    out = tmp_path_factory.mktemp("any")
+    found = [replace(seen(-1 / 3, index=k), sentence=text, copy_of="é") for k, text in enumerate(texts)]
+    write_observations(iter(found), out)
+    head, *body = rows(out / "observations.csv")
+    assert head == [f.name for f in fields(Observation)][:-1]
+    assert [row[5] for row in body] == [safe(text) for text in texts]
+    assert [row[9] for row in body] == ["-0.3333"] * len(texts)  # A negative number stays a number.
+    assert [Observation(**row) for row in pq.read_table(out / "observations.parquet").to_pylist()] == found
+
+
+ODD = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "שלום", "emoji 🎉", 'a "b", c\nd', "a\rb", "'q"]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_text_is_safe_in_a_spreadsheet_and_otherwise_untouched(tmp_path: Path, text: str) -> None:
+    write_articles([{"article_id": "a", "title": text}], tmp_path)
+    (title,) = [row[1] for row in rows(tmp_path / "articles.csv")[1:]]
+    assert title == ("'" + text if text[0] in "=+-@\t\r" else text)
+
+
+def test_articles_have_their_columns_and_no_others(tmp_path: Path) -> None:
+    write_articles([{"article_id": "a", "status": "rejected", "reason": "empty", "n_sentences": 0}], tmp_path)
+    head, row = rows(tmp_path / "articles.csv")
+    assert ",".join(head) == (
+        "article_id,title,date,date_source,source,url,path,status,reason,n_sentences,n_characters,dropped"
+    )
+    assert ",".join(row) == "a,,,,,,,rejected,empty,0,,"
+    with pytest.raises(KeyError, match="colour"):
+        write_articles([{"article_id": "a", "colour": "red"}], tmp_path)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    def failing() -> Iterator[Observation]:
+        yield seen(0.5)
+        raise KeyboardInterrupt
+
+    write_observations([seen(0.9)], tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        write_observations(failing(), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_manifest_is_sorted_and_readable(tmp_path: Path) -> None:
+    write_manifest({"b": "é", "a": {"d": 1, "c": 2}}, tmp_path)
+    text = (tmp_path / "manifest.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"a": {"c": 2, "d": 1}, "b": "é"}
+    assert text.index('"a"') < text.index('"c"') < text.index('"b"')
+    assert "é" in text
+
+
+def printed(found: list[Cell]) -> list[str]:
+    console = Console(width=100, file=StringIO(), record=True)
+    console.print(render_table(found, CONFIG))
+    return [line.rstrip() for line in console.export_text().splitlines()]
+
+
+def test_the_table_has_few_periods_across() -> None:
+    found = [*cells([seen(0.9, date="2012-06"), seen(-0.92)]), *cells([seen(0.5, actor="down")], min_sentences=2)]
+    assert printed(found)[:5] == [
+        "                2012-06    2017-10",
+        " Upland <i>",
+        "   The & dam  +0.90 (1)  -0.92 (1)",
+        " Lowland",
+        "   The & dam                   (1)",
+    ]
+
+
+def test_the_table_sets_many_periods_one_after_another_and_says_what_it_leaves_out() -> None:
+    months = [f"{year}-{month:02}" for year in (2012, 2013) for month in range(1, 11)]
+    text = printed(list(cells([seen(0.9, date=month) for month in months])))
+    assert text[2] == "   The & dam  2012-01 +0.90 (1)  2012-02 +0.90 (1)  2012-03 +0.90 (1)"
+    assert text[4].strip() == "... 9 more periods: stance_matrix.csv ..."
+    assert text[6] == "              2013-09 +0.90 (1)  2013-10 +0.90 (1)"
+    assert "no cell: no dated sentence" in " ".join(printed([]))
+
+
+def page(folder: Path, observations: list[Observation], articles: list[dict[str, object]], least: int = 1) -> str:
+    observations.sort(key=lambda o: (o.actor, o.issue, o.date))
+    write_observations(observations, folder)
+    write_articles(articles, folder)
+    found = list(cells(observations, min_sentences=least))
+    return write_page(found, CONFIG, folder, {"stance": "0.1", "note": "</pre><script>"}).read_text(encoding="utf-8")
+
+
+ARTICLE = {
+    "article_id": "a1", "title": "=Dam <script>alert(1)</script>", "date": "2017-10-22", "source": "River & Post",
+    "url": "https://example.org/?a=1&b=2", "status": "read", "n_sentences": 2, "dropped": "caption: 2, comments: 1",
+}  # fmt: skip
+
+
+def test_every_cell_of_the_page_leads_to_its_sentences(tmp_path: Path) -> None:
+    text = page(tmp_path, [seen(0.3), seen(0.9, index=1), seen(-0.4, index=2), seen(-0.9, actor="down")], [ARTICLE])
+    tree = html.fromstring(text)
+    links = tree.xpath("//td[contains(@class, 'value')]/a/@href")
+    assert links == ["#c0", "#c1"]
+    (down, up) = (tree.get_element_by_id(link[1:]) for link in links)
+    assert "Lowland: The & dam, 2017-10" in down.text_content()
+    assert [q.text for q in up.iter("blockquote")] == [f"Sentence {k} <b>here</b>." for k in (1, 2, 0)]
+    assert "2 for, 1 against, 3 sentences in" in up.text_content()
+    assert up.xpath(".//a/@href") == ["https://example.org/?a=1&b=2"] * 3
+    assert up.xpath(".//a/bdi/text()")[0] == "=Dam <script>alert(1)</script>"
+    assert "River & Post" in up.text_content()
+    assert "2 caption, 1 comments" in tree.text_content()
+
+
+def test_allegations_stand_apart_on_the_page_and_copies_of_them_not_again(tmp_path: Path) -> None:
+    accused = [replace(seen(0.9, index=k), role="accused", sentence=f"Charge {k}.") for k in range(7)]
+    text = page(tmp_path, [seen(-0.9), *accused, replace(accused[0], copy_of="a0")], [ARTICLE])
+    evidence, apart = text.split("<h2>Alleged by others, not counted</h2>")
+    assert "Charge" not in evidence
+    assert re.findall(r"Charge \d", apart) == [f"Charge {k}" for k in range(5)]
+    assert "7 sentences" in apart
+    assert "2 more are in observations.csv" in apart
+
+
+def test_the_page_runs_nothing_and_asks_nobody(tmp_path: Path) -> None:
+    bad = [
+        ARTICLE | {"article_id": f"a{k}", "url": url, "status": "undated"}
+        for k, url in enumerate(["javascript:alert(1)", "http://[", "data:text/html,x", "HTTPS://example.org"])
+    ]
+    text = page(tmp_path, [seen(0.9, f"a{k}") for k in range(5)], [*bad, {"article_id": "x", "status": "rejected"}])
+    tree = html.fromstring(text)
+    assert tree.xpath("//script | //img | //link | //iframe | //@src | //@*[starts-with(name(), 'on')]") == []
+    assert set(tree.xpath("//a/@href")) == {"#c0", "http://[", "HTTPS://example.org"}
+    assert "default-src 'none'" in tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
+    assert "url(" not in text
+    assert "Set apart (5)" in tree.text_content()
+
+
+def test_a_page_without_cells_says_so_and_a_blank_cell_shows_no_number(tmp_path: Path) -> None:
+    assert "No cell: no dated sentence shows a position" in page(tmp_path, [], [])
+    text = page(tmp_path, [seen(0.9)], [ARTICLE], least=2)
+    assert "blank, too few sentences" in text
+    assert not re.search(r"<td class=\"value[^>]*><a[^>]*>[+-]", text)
+
+
+def test_observation_fields_are_the_columns_of_the_parquet_file(tmp_path: Path) -> None:
+    write_observations([seen(0.1)], tmp_path)
+    assert pq.read_schema(tmp_path / "observations.parquet").names == list(asdict(seen(0.1)))
