@@ -13,7 +13,7 @@ test: lint
 	$(BIN)/pytest
 
 lint: .venv/installed-dev
-	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff check --output-format concise $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy --strict stance
 
@@ -25,24 +25,26 @@ compass: .venv/installed-dev
 bench: .venv/installed-bench
 	$(BIN)/python eval/bench_scoring.py --memory --json out/bench.json
 
-# A stamp is newer than what it was installed from, so that a second call installs nothing.
-.venv/installed: .venv/python
+# A stamp is newer than what was installed by it, so that a second call installs nothing.
+.venv/installed: pyproject.toml constraints.txt | .venv/python
 	@echo "installing stance into .venv (a few minutes the first time)"
 	$(PIP) -e .
 	@touch $@
 
-.venv/installed-dev: .venv/python
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/python
 	@echo "installing stance and its tools into .venv (a few minutes the first time)"
 	$(PIP) -e '.[dev]'
 	@touch .venv/installed $@
 
-.venv/installed-bench: .venv/python
+.venv/installed-bench: pyproject.toml constraints.txt | .venv/python
 	$(PIP) -e '.[bench]'
 	@touch .venv/installed $@
 
-.venv/python: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "stance needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true); install one and name it: make PYTHON=python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
+	{ found=$$($(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null) || found="not there"; \
+	echo "stance needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$found: name another with make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
 	@touch $@
 
 clean:

@@ -96,6 +96,11 @@ class Observation:
     role: Role
     copy_of: str = ""
 
+    @property
+    def strength(self) -> float:
+        """How sure it is that the sentence shows a position at all, in [0, 1]: by this evidence is ordered."""
+        return max(self.support, self.oppose)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

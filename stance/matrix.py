@@ -71,26 +71,31 @@ PERIODS: dict[str, Callable[[str], str | None]] = {
 A later date never falls into an earlier period: `cells` counts on that. Weeks are ISO weeks (`2017-W43`)."""
 
 
-def mean(articles: Sequence[Sequence[float]]) -> Estimate:
-    """The mean over articles of the mean over an article's sentences.
+Sides = tuple[float, float]
+"""A sentence's probabilities of supporting and of opposing."""
+
+
+def mean(articles: Sequence[Sequence[Sides]]) -> Estimate:
+    """The mean over articles of an article's balance: (support - oppose) / (support + oppose), each summed over its
+    sentences, which is the expected share of its positions on either side, so that a doubtful sentence weighs little.
 
     The interval is Jeffreys' for a proportion (Brown, Cai & DasGupta 2001, "Interval Estimation for a Binomial
     Proportion"), on p = (1 + value) / 2 with the article as the unit: sentences of one article are not independent.
     It tells how far so few articles may lie from the rest of the press, not how often the model errs.
     """
-    return _jeffreys(_mean([_mean(values) for values in articles]), len(articles))
+    return _jeffreys(_mean([_balance(sides) for sides in articles]), len(articles))
 
 
-def majority(articles: Sequence[Sequence[float]]) -> Estimate:
+def majority(articles: Sequence[Sequence[Sides]]) -> Estimate:
     """(supporting - opposing) / (supporting + opposing) sentences, 0 if there is neither; interval as in `mean`."""
-    signs = np.sign([v for values in articles for v in values])
+    signs = np.sign([support - oppose for sides in articles for support, oppose in sides])
     return _jeffreys(float(signs.sum() / max(1, np.count_nonzero(signs))), len(articles))
 
 
-def bootstrap(articles: Sequence[Sequence[float]]) -> Estimate:
+def bootstrap(articles: Sequence[Sequence[Sides]]) -> Estimate:
     """As `mean`, with the percentile interval of 2,000 seeded resamples of the articles (Efron & Tibshirani 1993,
     chapter 13); no interval for fewer than three articles."""
-    means = np.sort([_mean(values) for values in articles])  # Sorted: the order of articles must not matter.
+    means = np.sort([_balance(sides) for sides in articles])  # Sorted: the order of articles must not matter.
     value, n = _mean(list(means)), len(means)
     if n < MIN_ARTICLES:
         return Estimate(value, None, None)
@@ -100,12 +105,12 @@ def bootstrap(articles: Sequence[Sequence[float]]) -> Estimate:
     return _around(value, *np.quantile(draws, [0.025, 0.975]))
 
 
-AGGREGATIONS: dict[str, Callable[[Sequence[Sequence[float]]], Estimate]] = {
+AGGREGATIONS: dict[str, Callable[[Sequence[Sequence[Sides]]], Estimate]] = {
     "mean": mean,
     "majority": majority,
     "bootstrap": bootstrap,
 }
-"""Each takes, article by article, the values in [-1, 1] of its sentences (none empty); the order must not matter."""
+"""Each takes the sides of its sentences, article by article (none empty); the order must not matter."""
 
 
 def check_options(period: str, aggregation: str) -> None:
@@ -166,10 +171,10 @@ def _uncounted(o: Observation, period: str | None) -> str | None:
 def _cell(
     key: tuple[str, str, str], found: list[Observation], aggregation: str, least: int, evidence: int | None
 ) -> Cell:
-    found.sort(key=lambda o: (-abs(o.value), o.date, o.article_id, o.sentence_index))
-    articles: dict[str, list[float]] = {}
+    found.sort(key=lambda o: (-o.strength, o.date, o.article_id, o.sentence_index))
+    articles: dict[str, list[Sides]] = {}
     for o in found:
-        articles.setdefault(o.article_id, []).append(o.value)
+        articles.setdefault(o.article_id, []).append((o.support, o.oppose))
     estimate = AGGREGATIONS[aggregation](list(articles.values())) if len(found) >= least else None
     stance: Stance = "none"
     if estimate:
@@ -259,6 +264,11 @@ def _brief(cell: Cell | None) -> str:
 def _moved(a: float | None, b: float | None) -> bool:
     # The margin takes .35 against .30, which floats put just under .05.
     return a is not None and b is not None and abs(a - b) >= MOVED - 1e-9
+
+
+def _balance(sides: Sequence[Sides]) -> float:
+    support, oppose = fsum(s for s, _ in sides), fsum(o for _, o in sides)
+    return (support - oppose) / (support + oppose) if support + oppose else 0.0
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -324,7 +324,7 @@ def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -
     ):
         if group and title:
             yield title
-        for o in sorted(group, key=lambda o: -abs(o.value))[:limit]:
+        for o in sorted(group, key=lambda o: -o.strength)[:limit]:
             article = dates.get(o.article_id, {})
             yield (
                 f"  {o.stance:8}{o.value:+.2f}  support {o.support:.2f}  oppose {o.oppose:.2f}  {o.role:9}"

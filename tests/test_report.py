@@ -40,7 +40,7 @@ CONFIG = Config(
 def seen(value: float, article: str = "a1", index: int = 0, date: str = "2017-10-22", actor: str = "up") -> Observation:
     stance: Stance = "support" if value > 0 else "oppose"
     text = f"Sentence {index} <b>here</b>."
-    sides = max(value, 0), max(-value, 0)
+    sides = (1 + value) / 2, (1 - value) / 2
     return Observation(article, date, index, 0, 9, text, actor, "dam", stance, value, *sides, "own")
 
 

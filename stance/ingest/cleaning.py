@@ -18,6 +18,7 @@ __all__ = ["REASONS", "clean"]
 
 BULLET = re.compile(r"[-•*–·▪●]|\(?[\da-z]{1,2}[.)]\s")
 MAX_FURNITURE_CHARS = 450
+MAX_DATELINE_CHARS = 120
 MAX_TITLE_WORDS = 30
 MAX_STANDFIRST_WORDS = 25
 MIN_REPEAT_WORDS = 5  # shorter paragraphs may be said twice: "No." in an interview
@@ -159,6 +160,7 @@ def _mark_top(parts: Sequence[_Part], title: int | None) -> None:
 
 def _dateline(text: str, *, opens: bool) -> re.Match[str] | None:
     """The dateline before a sentence; `opens`: the paragraph is the first of the story, where "CITY:" is enough."""
+    text = text[:MAX_DATELINE_CHARS]
     found = DATELINE.match(text)
     if found and (opens or found["date"] or found["agency"]):
         return found

@@ -1,7 +1,6 @@
 """Text -> paragraphs -> sentences, by offsets only: nothing is copied, changed or lost on the way."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -103,12 +102,13 @@ def _goes_on(text: str, before: tuple[int, int, bool], start: int, end: int, wid
 def kept_spans(text: str, drops: Sequence[Drop]) -> Iterator[tuple[int, int, int]]:
     """(paragraph number, start, end) of what is left of each paragraph; paragraphs with nothing left are not counted.
     `drops` are sorted and do not overlap."""
-    starts = [drop.start for drop in drops]
-    number = 0
+    number = first = 0  # the first drop that may reach into the paragraph
     for paragraph in paragraphs(text):
         position, any_left = paragraph.start, False
-        first = max(bisect_right(starts, paragraph.start) - 1, 0)
-        for drop in drops[first:]:
+        while first < len(drops) and drops[first].end <= paragraph.start:
+            first += 1
+        for i in range(first, len(drops)):
+            drop = drops[i]
             if drop.start >= paragraph.end:
                 break
             if drop.start > position:
