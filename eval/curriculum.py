@@ -32,7 +32,7 @@ Key = tuple[str, int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """An article of the curriculum, read as the pipeline reads it. `place[k]`: the marked sentence that sentence k is."""
+    """An article of the curriculum, read as the pipeline reads it; sentence k is the marked sentence `place[k]`."""
 
     config: Config
     article: Article
@@ -183,7 +183,9 @@ def main() -> None:
             text = {item.place[r.sentence.index]: r.sentence.text for r in item.readings}
             for key in sorted(set(pred) | set(item.gold)):
                 if pred.get(key) != item.gold.get(key):
-                    print(f"{key[0]} {key[1]:2} {key[2]} / {key[3]}: marked {item.gold.get(key)}, found {pred.get(key)}")
+                    print(
+                        f"{key[0]} {key[1]:2} {key[2]} / {key[3]}: marked {item.gold.get(key)}, found {pred.get(key)}"
+                    )
                     print("    " + text.get(key[1], ""))
         print(f"\r{len(per_article)} articles", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -199,7 +201,8 @@ def main() -> None:
         f"{len(per_article)} articles, {total['right'] + total['sign'] + total['missed']} positions: "
         f"right {total['right']}, sign wrong {total['sign']}, extra {total['extra']}, missed {total['missed']}\n"
         f"precision {result['precision']:.3f}  recall {result['recall']:.3f}  F1 {result['f1']:.3f} "
-        f"[{low:.3f}, {high:.3f}]  sign errors {result['sign_errors']:.1%}\n" + "; ".join(f"{k}: {v}" for k, v in roles.items())
+        f"[{low:.3f}, {high:.3f}]  sign errors {result['sign_errors']:.1%}\n"
+        + "; ".join(f"{k}: {v}" for k, v in roles.items())
     )
     if args.json:
         args.json.write_text(json.dumps(result | {"f1_low": low, "f1_high": high, **total, **roles}, indent=1))

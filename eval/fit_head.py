@@ -73,7 +73,9 @@ def main() -> None:
             if chosen[1] == strength:
                 result = score(p, chosen[2])
     _, strength, threshold = chosen
-    print(f"cross-validated: C {strength}, threshold {threshold}: " + ", ".join(f"{k} {v:.3f}" for k, v in result.items()))
+    print(
+        f"cross-validated: C {strength}, threshold {threshold}: " + ", ".join(f"{k} {v:.3f}" for k, v in result.items())
+    )
     model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=3000)).fit(x, y)
     weights = model[-1].coef_[0] / model[0].scale_
     intercept = float(model[-1].intercept_[0] - (weights * model[0].mean_).sum())

@@ -31,7 +31,9 @@ app.add_typer(models, name="model")
 
 INTERRUPTED = 130
 
-Inputs = Annotated[list[str], typer.Argument(help="Files, folders, globs, hf:NAME of a dataset, or - for standard input.")]
+Inputs = Annotated[
+    list[str], typer.Argument(help="Files, folders, globs, hf:NAME of a dataset, or - for standard input.")
+]
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="Actors, issues and propositions (YAML).")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; made if it is not there.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
@@ -42,7 +44,10 @@ Model = Annotated[str, typer.Option(help="Folder, name under models/, or hub nam
 Number = Annotated[str, typer.Option("--dtype", help="auto, fp32 or bf16.")]
 Threads = Annotated[int | None, typer.Option(help="Processor threads; default: all.")]
 Gate = Annotated[
-    bool, typer.Option("--gate", help="Score an actor only where the sentence or the one before it names it: faster, misses some.")
+    bool,
+    typer.Option(
+        "--gate", help="Score an actor only where the sentence or the one before it names it: faster, misses some."
+    ),
 ]
 Period = Annotated[str, typer.Option(help="day, week, month, quarter, year or all.")]
 Aggregation = Annotated[str, typer.Option(help="How sentences make a cell: mean, majority or bootstrap.")]
@@ -156,9 +161,20 @@ def _score(
 def _summary(out: Path, manifest: dict) -> None:  # type: ignore[type-arg]
     c = manifest["counts"]
     parts = [f"{c.get('articles', 0)} articles", f"{c['sentences']} sentences", f"{c['propositions']} propositions"]
-    parts += [f"{c[k]} {name}" for k, name in (("copy", "copies"), ("undated", "undated"), ("rejected", "rejected")) if c.get(k)]
+    parts += [
+        f"{c[k]} {name}"
+        for k, name in (("copy", "copies"), ("undated", "undated"), ("rejected", "rejected"))
+        if c.get(k)
+    ]
     typer.echo(f"{', '.join(parts)}; {c['pairs_scored_now']} pairs scored now")
-    names = ("stance_matrix.csv", "stance_matrix_wide.csv", "observations.csv", "articles.csv", "report.html", "manifest.json")
+    names = (
+        "stance_matrix.csv",
+        "stance_matrix_wide.csv",
+        "observations.csv",
+        "articles.csv",
+        "report.html",
+        "manifest.json",
+    )
     typer.echo("wrote " + ", ".join(str(out / name) for name in names))
 
 
@@ -199,7 +215,7 @@ def score(
     aggregation: Aggregation = "mean",
     min_sentences: MinSentences = 1,
 ) -> None:
-    """Score new articles into a run beside those it has; what is scored already is not scored again."""
+    """Score new articles into a run beside those it has; nothing is scored twice."""
     _score(
         inputs, config, out, metadata=metadata, model=model, dtype=dtype, threads=threads, gate=gate, period=period,
         aggregation=aggregation, min_sentences=min_sentences, replace=False,
@@ -264,8 +280,8 @@ def check(
     for remark in remarks:
         typer.echo(remark)
     typer.echo(
-        f"{config}: {len(loaded.actors)} actors, {len(loaded.issues)} issues, {len(propositions(loaded))} propositions, "
-        f"{len(remarks)} remarks"
+        f"{config}: {len(loaded.actors)} actors, {len(loaded.issues)} issues, "
+        f"{len(propositions(loaded))} propositions, {len(remarks)} remarks"
     )
     if strict and remarks:
         raise typer.Exit(1)

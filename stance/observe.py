@@ -48,9 +48,9 @@ FEATURES = (
 
 
 _COMMON = frozenset(
-    "the and for are with from that this its their his her they she was were has have had been said says say will would "
-    "should could want wants not against favour support supports oppose opposes reject rejects accept accepts willing "
-    "actor over into than more who which but about after also any all one out".split()
+    "the and for are with from that this its their his her they she was were has have had been said says say will "
+    "would should could want wants not against favour support supports oppose opposes reject rejects accept accepts "
+    "willing actor over into than more who which but about after also any all one out".split()
 )
 
 
@@ -82,7 +82,7 @@ class Evidence:
         self.rarity = {word: 1 / n for word, n in spread.items()}
 
     def features(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
-        """Shape (sentences, actors, issues, 2 sides, features); NaN where an actor does not meet an issue or was gated."""
+        """Shape (sentences, actors, issues, 2 sides, features); NaN where an actor meets no such issue or was gated."""
         shared = np.array([self._shared(r.sentence.text) for r in readings])
         return _features(readings, self._dense(np.stack(scores)), self.actors, shared)
 
@@ -127,9 +127,7 @@ class Judge:
 
     def probabilities(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
         """P(the sentence shows the actor on that side), shape (sentences, actors, issues, 2); NaN as in `features`."""
-        return np.asarray(
-            1 / (1 + np.exp(-(self.evidence.features(readings, scores) @ self.weights + self.intercept)))
-        )
+        return np.asarray(1 / (1 + np.exp(-(self.evidence.features(readings, scores) @ self.weights + self.intercept))))
 
     def observe(
         self, article: Article, readings: Sequence[Reading], scores: Sequence[Scores], copy_of: str = ""

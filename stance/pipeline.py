@@ -34,7 +34,12 @@ CALL_PAIRS = 2048
 
 
 def read(
-    store: Store, inputs: Sequence[str], metadata: Path | None, *, replace: bool, languages: frozenset[str] | None = None
+    store: Store,
+    inputs: Sequence[str],
+    metadata: Path | None,
+    *,
+    replace: bool,
+    languages: frozenset[str] | None = None,
 ) -> int:
     """Read inputs into the store; see Store.write_articles for `replace`. Returns the number of articles added."""
 
@@ -106,7 +111,13 @@ def _calls(items: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[list[tuple[
 
 
 def observe(
-    store: Store, units: Units, config: Config, judge: Judge, resolver: Resolver, fingerprint: str, clipped: Counter[str]
+    store: Store,
+    units: Units,
+    config: Config,
+    judge: Judge,
+    resolver: Resolver,
+    fingerprint: str,
+    clipped: Counter[str],
 ) -> Iterator[Observation]:
     """What every sentence shows, article by article; counts sentences cut for the model, by article, in `clipped`."""
     hypotheses = list(dict.fromkeys(p.text for p in propositions(config)))
@@ -145,13 +156,11 @@ def run(
             read(store, inputs, metadata, replace=replace)
         resolver = Resolver(config)
         judge = Judge(config, scorer)
-        units = store.units(premises(store, resolver, propositions(config), gate))
+        units = Units(store, premises(store, resolver, propositions(config), gate))
         try:
             pairs = score(units, scorer, progress)
             clipped: Counter[str] = Counter()
-            report.write_observations(
-                observe(store, units, config, judge, resolver, scorer.fingerprint, clipped), out
-            )
+            report.write_observations(observe(store, units, config, judge, resolver, scorer.fingerprint, clipped), out)
         finally:
             units.close()
         rows, counts = article_rows(store, clipped)
@@ -277,7 +286,7 @@ def article_rows(store: Store, clipped: Counter[str]) -> tuple[Iterator[dict[str
                 "dropped": ", ".join(f"{reason}: {n}" for reason, n in sorted(drops.items())),
             }
 
-    return rows(), counts  # type: ignore[return-value]
+    return rows(), counts
 
 
 def matrix_of(out: Path, config: Config, manifest: dict[str, Any], evidence: int | None = 5) -> list[Cell]:
@@ -297,7 +306,7 @@ def matrix_of(out: Path, config: Config, manifest: dict[str, Any], evidence: int
 
 def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -> Iterator[str]:
     """Lines that show the sentences behind a cell: what counts, strongest first, then what rivals allege."""
-    config, manifest = open_run(out)
+    config, _ = open_run(out)
     for kind, name, known in (("actor", actor, config.actors), ("issue", issue, config.issues)):
         if name not in known:
             raise InputError(f"no {kind} {name!r} in this run; it has {', '.join(known)}")

@@ -265,7 +265,11 @@ def _alleged(path: Path) -> dict[tuple[str, str], tuple[int, list[dict[str, Any]
             key = row["actor"], row["issue"]
             counts[key] += 1
             heap = heaps.setdefault(key, [])
-            entry = (max(row["support"], row["oppose"]), -counts[key], row)  # Of equals the first: the count settles every tie.
+            entry = (
+                max(row["support"], row["oppose"]),
+                -counts[key],
+                row,
+            )  # Of equals the first: the count settles every tie.
             if len(heap) < ALLEGED:
                 heappush(heap, entry)
             else:

@@ -22,7 +22,11 @@ CONFIG = Config(
         "sudmark": Actor(label="Sudmark", aliases=["Sudmark", "Port Royal", "Sudmarkers"]),
         "us": Actor(label="United States", aliases=["US", "Washington", "the Pentagon"]),
     },
-    issues={"base": Issue(label="Base", propositions=Propositions(support=["{actor} wants it"], oppose=["{actor} rejects it"]))},
+    issues={
+        "base": Issue(
+            label="Base", propositions=Propositions(support=["{actor} wants it"], oppose=["{actor} rejects it"])
+        )
+    },
 )
 RESOLVER = Resolver(CONFIG)
 
@@ -95,7 +99,9 @@ def test_both_x_and_y_accuse_z() -> None:
     assert reading.voice == "norland"
 
 
-@pytest.mark.parametrize("text", ["It told us to leave.", "A Norland-based firm closed.", "The US-led force left.", "Norlanders"])
+@pytest.mark.parametrize(
+    "text", ["It told us to leave.", "A Norland-based firm closed.", "The US-led force left.", "Norlanders"]
+)
 def test_what_only_looks_like_a_name(text: str) -> None:
     assert read(text)[0].present() == set()
 

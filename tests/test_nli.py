@@ -47,9 +47,7 @@ def test_bf16_stays_within_the_stated_tolerance() -> None:
 @given(data=st.data())
 def test_a_score_does_not_depend_on_its_neighbours(exact: packed.PackedScorer, data: st.DataObject) -> None:
     premises = data.draw(st.lists(st.text(min_size=0, max_size=80), min_size=1, max_size=4))
-    hypotheses = data.draw(
-        st.lists(st.sampled_from(VECTORS["hypotheses"]), min_size=1, max_size=6, unique=True)
-    )
+    hypotheses = data.draw(st.lists(st.sampled_from(VECTORS["hypotheses"]), min_size=1, max_size=6, unique=True))
     premises.insert(data.draw(st.integers(0, len(premises))), VECTORS["premises"][0])
     together = exact.score([(premise, hypotheses) for premise in premises])
     for premise, scores in zip(premises, together, strict=True):
@@ -75,7 +73,9 @@ def test_a_hypothesis_too_long_is_refused(exact: packed.PackedScorer) -> None:
         exact.score([("A.", ["word " * 60])])
 
 
-def _reference(model: Any, split: int, start: int, offset: int, premise: list[int], hypothesis: list[int]) -> np.ndarray:
+def _reference(
+    model: Any, split: int, start: int, offset: int, premise: list[int], hypothesis: list[int]
+) -> np.ndarray:
     """One pair through the stock layers, in one sequence with masks written out."""
     p, h = len(premise), len(hypothesis)
     positions = torch.tensor([*range(p), *range(start, start + h)])

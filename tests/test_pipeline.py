@@ -37,10 +37,14 @@ issues:
       oppose: ["{actor} rejects a foreign base at the harbour"]
 """
 ARTICLES = {
-    "one.txt": "Published: March 3, 2015\n\nNorland said on Monday that it would accept a foreign base at the harbour. "
-    "Sudmark rejected a foreign base at the harbour.\n\nIt rained for most of the day, and the talks went on until dawn.",
-    "two.txt": "Published: June 9, 2016\n\nKestrel Palace has rejected a foreign base at the harbour, a spokesman said. "
-    "The talks will go on in the autumn.\n\nSudmark is still against a foreign base at the harbour.",
+    "one.txt": "Published: March 3, 2015\n\n"
+    "Norland said on Monday that it would accept a foreign base at the harbour. "
+    "Sudmark rejected a foreign base at the harbour.\n\n"
+    "It rained for most of the day, and the talks went on until dawn.",
+    "two.txt": "Published: June 9, 2016\n\n"
+    "Kestrel Palace has rejected a foreign base at the harbour, a spokesman said. "
+    "The talks will go on in the autumn.\n\n"
+    "Sudmark is still against a foreign base at the harbour.",
 }
 
 
@@ -188,19 +192,27 @@ def test_sentences_of_the_store_are_the_text_at_their_offsets(corpus: Path, tiny
 
 def stance(*arguments: str, code: str = "", **options: Any) -> "subprocess.Popen[str]":
     """The command in a process of its own; `code` runs before it (to write parts often enough to be killed between)."""
-    program = f"import stance.scores; {code}\nfrom stance.cli import main; main()"
+    program = f"import stance.scores.units; {code}\nfrom stance.cli import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [sys.executable, "-c", program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )
 
 
-EAGER = "stance.scores.FLUSH_SECONDS = 0; import stance.pipeline; stance.pipeline.CALL_PAIRS = 16"
+EAGER = "stance.scores.units.FLUSH_SECONDS = 0; import stance.pipeline; stance.pipeline.CALL_PAIRS = 16"
 
 
 @pytest.fixture
 def long_corpus(corpus: Path) -> Path:
     rows = [
-        {"id": f"a{k}", "date": f"2016-0{k % 9 + 1}-11", "text": f"Norland held talk {k} on the harbour. {t.split(chr(10))[2]}"}
+        {
+            "id": f"a{k}",
+            "date": f"2016-0{k % 9 + 1}-11",
+            "text": f"Norland held talk {k} on the harbour. {t.split(chr(10))[2]}",
+        }
         for k in range(12)
         for t in [ARTICLES["one.txt"] if k % 2 else ARTICLES["two.txt"]]
     ]

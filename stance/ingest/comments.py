@@ -46,6 +46,7 @@ def comments_start(paragraphs: Sequence[str]) -> tuple[int, list[int]]:
         traces.append(i)
     if not traces:
         return len(paragraphs), []
+    headings = counted | furniture
     prose = [0]  # characters of prose up to each paragraph
     is_trace = set(traces)
     for i, text in enumerate(paragraphs):
@@ -61,8 +62,8 @@ def comments_start(paragraphs: Sequence[str]) -> tuple[int, list[int]]:
         lone = n + 1 == len(traces)
         if i and (
             i in sure
-            or (i in counted | furniture and before and (8 * after <= before or (not lone and 3 * widest <= before)))
+            or (i in headings and before and (8 * after <= before or (not lone and 3 * widest <= before)))
             or (i in counted and lone and 0 < 2 * after <= before)
         ):
             opening = i
-    return opening, [i for i in sorted(counted | furniture) if i < opening]
+    return opening, [i for i in sorted(headings) if i < opening]

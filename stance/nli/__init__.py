@@ -91,9 +91,7 @@ def embedded() -> list[tuple[str, Path]]:
     """Name and folder of the models that came with this installation."""
     here = Path(__file__).resolve().parent.parent
     folders = [here / "_model", *sorted((here.parent / "models").glob("*"))]
-    return [
-        (DEFAULT_MODEL if p.name == "_model" else p.name, p) for p in folders if (p / "config.json").is_file()
-    ]
+    return [(DEFAULT_MODEL if p.name == "_model" else p.name, p) for p in folders if (p / "config.json").is_file()]
 
 
 _KNOWN = (
@@ -115,6 +113,7 @@ def _tested(scorer: Scorer) -> Scorer:
     if wrong or not np.isfinite(table).all():
         raise ModelError(
             f"{scorer.name} fails the self-test on four plain pairs (it gave {np.round(table, 2).tolist()}, columns "
-            f"entailment, neutral, contradiction): its labels are in another order than its config says, or it is no NLI model"
+            f"entailment, neutral, contradiction): its labels are in another order than its config "
+            f"says, or it is no NLI model"
         )
     return scorer

@@ -140,14 +140,16 @@ class PackedScorer:
             buckets = int(config.relative_attention_num_buckets)
 
             def relative(distance: Tensor) -> Tensor:
-                return table[bucket(distance, buckets)].movedim(-1, 0).to(self.dtype)
+                bias: Tensor = table[bucket(distance, buckets)].movedim(-1, 0).to(self.dtype)
+                return bias
 
             self.relative = relative
         weight, bias = model.classifier.weight.detach(), model.classifier.bias.detach()
         self.classifier = (weight[columns].to(self.dtype), bias[columns].to(self.dtype))
-        self.activation = {"gelu": functional.gelu, "relu": functional.relu}.get(str(config.hidden_act))
-        if self.activation is None:
+        activations: dict[str, Callable[[Tensor], Tensor]] = {"gelu": functional.gelu, "relu": functional.relu}
+        if str(config.hidden_act) not in activations:
             raise ModelError(f"{folder}: activation {config.hidden_act!r} is not known; expected gelu or relu")
+        self.activation = activations[str(config.hidden_act)]
         self._packs: dict[tuple[str, ...], list[Pack]] = {}
 
     def describe(self) -> dict[str, object]:
@@ -231,7 +233,6 @@ class PackedScorer:
     def _rest(self, layer: Layer, x: Tensor, attended: Tensor) -> Tensor:
         """What follows attention in a layer; any leading shape."""
         x = self._norm(functional.linear(attended, *layer.out) + x, layer.norm_1)
-        assert self.activation is not None
         return self._norm(
             functional.linear(self.activation(functional.linear(x, *layer.up)), *layer.down) + x, layer.norm_2
         )
@@ -359,7 +360,7 @@ class PackedScorer:
     ) -> Tensor:
         """Each hypothesis' tokens over the premise and over their own hypothesis: (B, T or n, width)."""
         q, k, v = self._split_heads(qkv)
-        n_premises, heads, _, size = q.shape
+        n_premises, heads = q.shape[:2]
         length, longest = keys.shape[-2], pack.bias_self.shape[-1]
         if only_cls:
             q, bias = q[:, :, pack.cls], bias[:, :, pack.cls]

@@ -1,0 +1,122 @@
+"""What English news prose gives away: verbs of saying, pronouns, former officials, quotation marks, cases of names."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+Place = Literal["subject", "object", "agent", "owner", "other"]
+"""A mention's part in its clause, as far as the words around it tell."""
+
+_APOSTROPHES = str.maketrans("’‘ʼ‑–—", "''''--"[:6])
+_SPEECH = (
+    r"said|says|saying|told|tells|added|adds|stated|states|announced|announces|insisted|insists|argued|argues|warned|"
+    r"warns|explained|explains|noted|notes|declared|declares|claimed|claims|maintained|maintains|alleged|alleges|"
+    r"accused|accuses|denied|denies|rejected|rejects|stressed|stresses|underlined|underlines|reiterated|reiterates|"
+    r"repeated|repeats|confirmed|confirms|acknowledged|acknowledges|admitted|admits|conceded|concedes|replied|"
+    r"answered|wrote|writes|tweeted|complained|complains|vowed|pledged|promised|demanded|demands|urged|urges|"
+    r"called|calls|asked|asks|suggested|suggests|hinted|contended|contends|asserted|asserts|clarified|pointed out|"
+    r"remarked|remarks|quipped|observed|believes|believed|thinks|thought|affirmed|affirms|emphasi[sz]ed|criticised|"
+    r"criticized|welcomed|welcomes|praised|condemned|condemns|dismissed|dismisses|opposed|opposes|backed|backs|"
+    r"supported|supports|wants|wanted|refused|refuses|agreed|agrees|objected|objects"
+)
+SPOKE = re.compile(rf"\b(?:{_SPEECH})\b")
+# Quotations are blanked before this is tried, so that two spaces stand where one ended.
+INVERTED = re.compile(rf"[,?!\s]\s+(?:{_SPEECH})\s+(?!that\b|on\b|in\b|to\b|it\b|its\b)")
+VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|would|can|could|should|must|may|might|did|does)\b")
+ANONYMOUS = re.compile(
+    r"\b(?:sources?|diplomats?|insiders?|reportedly|according to|people familiar|a person|an aide|aides|officials? "
+    r"(?:who|familiar|privy)|anonymity|newspapers?|leaked|it emerged|was quoted|were quoted|understood to)\b",
+    re.IGNORECASE,
+)
+ACCUSING = re.compile(
+    r"\b(?:accus\w+|alleg\w+|blam\w+|charg(?:es|ed|ing) (?:that|\w+ with)|claim(?:s|ed|ing)? that|finger|"
+    r"point(?:s|ed|ing) "
+    r"(?:a |the )?fingers?|suspect\w*)\b",
+    re.IGNORECASE,
+)
+OUTSIDE = re.compile(
+    r"\b(?:former|ex-|retired|analysts?|experts?|professors?|researchers?|observers?|commentators?|economists?|"
+    r"historians?|scholars?|lecturers?|columnists?|think[- ]tank|fellow at|then-)",
+    re.IGNORECASE,
+)
+FORMER = re.compile(
+    r"(?:\bformer|\bex-|\bformer top|\bretired|\bonetime|\bone-time|\bthen-)[^,;.]{0,45}$", re.IGNORECASE
+)
+PRONOUN = re.compile(
+    r"(?:^|[.;:,]\s+|[\"”'’]\s*,?\s*|\b(?:and|but|that|while|when|after|although|though|because|as|if|which|however,)\s+)"
+    r"(?P<p>He|She|They|It|We|I|he|she|they|it|we|"
+    r"(?:The|the|An|an|A|a)\s+(?:senior\s+|unnamed\s+|same\s+)?(?:official|minister|spokesman|spokeswoman|spokesperson|"
+    r"ministry|president|premier|prime minister|ambassador|envoy|diplomat|leader|group|company|union|party|general|"
+    r"government|department|organi[sz]ation|statement|council|board|movement|firm|agency|federation|association|mayor|"
+    r"chairman|chairwoman|chair|director|secretary|officer|commander|chief|delegation|bloc|country|kingdom|authority))\b"
+    r"(?!\s+of\b)"
+)
+IMPERSONAL = re.compile(r"It (?:is|was|would be|has been|remains|seems|appears|will be) ", re.IGNORECASE)
+_PREPOSITION = re.compile(
+    r"\b(?:of|to|with|against|in|on|for|from|at|between|toward|towards|over|into|inside|outside|near|about|across|"
+    r"through|within|among|beside|behind|under|like|than|as|around|via|"
+    r"accus\w+|blam\w+|urg\w+|ask\w+|press\w+|told|tell\w*|warn\w+|push\w*|let|make|force\w*|pressur\w+|visit\w*)\s+"
+    r"(?:(?:the|a|an|both|either|neighbou?ring|its|their|his|her|all)\s+)?$",
+    re.IGNORECASE,
+)
+_AGENT = re.compile(r"\bby\s+(?:(?:the|both)\s+)?$", re.IGNORECASE)
+NAME = re.compile(r"\b[A-Z][\w'’-]+(?:\s+(?:al-|bin |van |de |von |[A-Z]\.\s)?[A-Z][\w'’-]+)+")
+QUOTE = re.compile(r"[\"“«][^\"”»]*(?:[\"”»]|$)|(?<![\w])[‘'][^‘’']{12,}?[’'](?!\w)")
+TITLES = frozenset(
+    "mr mrs ms dr gen general lt col colonel maj major sir lord lady president minister secretary premier senator "
+    "ambassador spokesman spokeswoman spokesperson chief admiral chancellor director mayor prime marshal commander "
+    "council councillor councilman councilwoman cllr coun governor gov rep sen judge chairman chairwoman".split()
+)
+
+
+def fold(text: str) -> str:
+    """Lower-case with plain apostrophes, the same length as `text`, so that offsets stay."""
+    return "".join(c if len(c) == 1 else o for o, c in ((o, o.lower()) for o in text.translate(_APOSTROPHES)))
+
+
+def overlaps(date: str, begin: str, end: str) -> bool:
+    """Whether a possibly partial ISO date lies in [begin, end] (empty: open); an empty date always does."""
+    return not date or ((not begin or date >= begin[: len(date)]) and (not end or date <= end[: len(date)] + "~"))
+
+
+def shows(form: str, label: str) -> bool:
+    """Whether a reader of the form knows the label: "the United States" for United States, "St. Agnes" for St. Agnes
+    Hospital; not "the city" for City of Waterford."""
+    bare = form.removeprefix("the ").removeprefix("The ")
+    return label.lower() in form.lower() or (bare[:1].isupper() and label.startswith(bare))
+
+
+def same_case(alias: str, surface: str) -> bool:
+    """Whether the text prints the alias as a name: `US` is not `us`, `The union` is `the union`, all capitals will do."""
+    if alias == surface or (fold(alias) == surface.translate(_APOSTROPHES) and alias.islower()):
+        return True
+    plain = surface.translate(_APOSTROPHES)
+    mine = alias.translate(_APOSTROPHES)
+    if mine[1:] == plain[1:] and mine[:1].lower() == plain[:1].lower() and (mine[:1].islower() or " " in mine):
+        return True
+    return len(mine) > 3 and plain == mine.upper()
+
+
+def place(text: str, start: int, end: int) -> Place:
+    """The mention's part in its clause, by the words around it."""
+    before = text[max(0, start - 40) : start]
+    if re.match(r"['’]s?\b|['’]s", text[end : end + 2]):
+        return "object" if _PREPOSITION.search(before) else "owner"
+    if _AGENT.search(before):
+        return "agent"
+    if _PREPOSITION.search(before):
+        return "object"
+    # Behind a verb without a preposition ("sidelines Pakistan") it is an object; at the head of a clause, the subject.
+    if re.search(
+        r"(?:^|[.;:,\"“(—–-]|\b(?:that|and|but|while|both|neither|if|when|although|though|because|the|whether|since|as|for|after|before|where|which|said|says|either|nor|or|only|even|not|however))\s*$",
+        before,
+    ) or re.search(r"\b[A-Z][\w.]*\s+$", before):
+        return "subject"
+    return "object" if re.search(r"\b[a-z]+(?:s|ed|ing|e|t|w|k)\s+$", before) else "other"
+
+
+def pieces(text: str, quotes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans outside and inside quotation marks, by turns, covering the text."""
+    edges = [0, *(edge for span in quotes for edge in span), len(text)]
+    return list(pairwise(edges))

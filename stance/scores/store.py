@@ -1,0 +1,259 @@
+"""The folder of a run and the articles in it; see the package's docstring for its layout."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from stance.data import Article, Drop, Rejected, Sentence
+from stance.errors import InputError
+from stance.ingest import bands, signature, similarity
+from stance.scores.parts import TEMPORARY, clear, connect, has_parts, make_folder, sql_path, write_json, write_part
+
+FORMAT = 1
+# Estimated Jaccard similarity of word 5-grams from which two articles count as one text: an edited wire story keeps
+# about .8, two reports of one event stay under .2.
+NEAR_COPY = 0.7
+
+ARTICLES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.large_string()),
+        ("title", pa.string()),
+        ("date", pa.string()),
+        ("date_source", pa.string()),
+        ("source", pa.string()),
+        ("url", pa.string()),
+        ("path", pa.string()),
+        ("rejected", pa.string()),
+        ("drops", pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("reason", pa.string())]))),
+        (
+            "sentences",
+            pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("paragraph", pa.int32())])),
+        ),
+        ("hash", pa.string()),
+        ("minhash", pa.list_(pa.uint64())),
+        ("bands", pa.list_(pa.int64())),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An article of the store with its sentences; `copy_of` names the article it repeats, or is empty."""
+
+    article: Article
+    sentences: tuple[Sentence, ...]
+    copy_of: str
+
+
+class Store:
+    """The store under `out`; holds a lock while open for writing, so that two runs never write at once.
+
+    Raises InputError if `out` holds something else, another config's run, a newer format, or is in use.
+    """
+
+    def __init__(self, out: Path, name: str | None = None, *, write: bool = True) -> None:
+        self.out, self.root = out, out / "store"
+        self._lock: int | None = None
+        header = self.root / "run.json"
+        if not header.exists():
+            if not write or name is None:
+                raise InputError(f"{out} holds no run of stance; expected a folder that `stance run ... -o {out}` made")
+            if out.is_file():
+                raise InputError(f"{out} is a file; expected a folder for the results; choose another -o")
+            if out.exists() and any(p.name not in ("store",) for p in out.iterdir()):
+                raise InputError(
+                    f"{out} holds files that are no run of stance; choose an empty or a new folder with -o"
+                )
+            make_folder(self.root)
+            self.lock()
+            write_json(header, {"format": FORMAT, "name": name})
+        else:
+            if write:
+                self.lock()
+            try:
+                found = json.loads(header.read_text(encoding="utf-8"))
+                fmt, owner = int(found["format"]), str(found["name"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"{header} is damaged ({error!r}); delete {out} and run again") from error
+            if fmt != FORMAT:
+                raise InputError(
+                    f"{out} was made by another version (format {fmt}, this one reads {FORMAT}); use a new -o"
+                )
+            if name is not None and owner != name:
+                raise InputError(
+                    f"{out} holds the run of config {owner!r}, not of {name!r}; choose another folder with -o"
+                )
+            self.name = owner
+        self.name = name or self.name
+        if write:
+            for stray in self.root.rglob(f"{TEMPORARY}*"):
+                stray.unlink(missing_ok=True)
+        self.articles = self.root / "articles"
+
+    def lock(self) -> None:
+        """Take the writer's lock or raise InputError."""
+        self._lock = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            self._lock = None
+            raise InputError(
+                f"{self.out} is being written by another stance process; wait for it or stop it"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A private DuckDB that spills to the store's folder rather than fill memory."""
+        return connect(self.root / ".spill")
+
+    def write_articles(self, found: Iterable[tuple[Article, Sequence[Sentence]] | Rejected], *, replace: bool) -> int:
+        """Add what was read, 256 at a time; with `replace` the store then holds these articles and no others.
+
+        Returns how many were added. An article that is there already, unchanged, is not added again; one with a known
+        id and another text takes the place of the old one.
+        """
+        folder = self.root / "articles.new" if replace else self.articles
+        if replace and folder.exists():
+            clear(folder)
+        make_folder(folder)
+        added, batch = 0, list[dict[str, Any]]()
+        for item in found:
+            batch.append(_row(item))
+            if len(batch) >= 256:
+                added += self._add(folder, batch, replace)
+                batch = []
+        added += self._add(folder, batch, replace)
+        if replace:
+            if self.articles.exists():
+                clear(self.articles)
+            os.replace(folder, self.articles)
+        return added
+
+    def _add(self, folder: Path, batch: list[dict[str, Any]], replace: bool) -> int:
+        if batch and not replace and has_parts(folder):
+            with self.connect() as db:
+                known = set(
+                    db.execute(
+                        f"SELECT id, hash, date, title FROM ({self._latest()}) WHERE id IN (SELECT unnest(?))",
+                        [[row["id"] for row in batch]],
+                    ).fetchall()
+                )
+            batch = [r for r in batch if (r["id"], r["hash"], r["date"], r["title"]) not in known]
+        if batch:
+            write_part(folder, pa.Table.from_pylist(batch, schema=ARTICLES))
+        return sum(not row["rejected"] for row in batch)
+
+    def _latest(self) -> str:
+        """SQL over the articles: of two with one id, the one added last."""
+        return (
+            f"SELECT *, row_number() OVER (ORDER BY filename, file_row_number) AS row FROM read_parquet("
+            f"'{sql_path(self.articles)}/part-*.parquet', filename=true, file_row_number=true) "
+            "QUALIFY row_number() OVER (PARTITION BY id ORDER BY filename DESC, file_row_number DESC) = 1"
+        )
+
+    def has_articles(self) -> bool:
+        """Whether anything was read into this store."""
+        return has_parts(self.articles)
+
+    def copies(self) -> dict[str, str]:
+        """Copy -> original, for exact copies and near copies. The original is the earliest by date, then by order.
+
+        Candidates share one of 16 bands of 4 MinHash rows (Broder 1997; Leskovec et al., Mining of Massive Datasets,
+        ch. 3), each compared only with the first article of its bucket, so that a story printed by a thousand papers
+        costs a thousand comparisons and not a million.
+        """
+        if not self.has_articles():
+            return {}
+        with self.connect() as db:
+            db.execute(
+                "CREATE TABLE a AS SELECT id, hash, minhash, bands, "
+                "row_number() OVER (ORDER BY date = '', date, row) AS n "
+                f"FROM ({self._latest()}) WHERE rejected = ''"
+            )
+            pairs = db.execute(
+                """WITH b AS (SELECT n, unnest(bands) AS band FROM a),
+                firsts AS (SELECT band, min(n) AS f FROM b GROUP BY band),
+                pairs AS (SELECT DISTINCT b.n, f FROM b JOIN firsts USING (band) WHERE f < b.n
+                          UNION SELECT n, f FROM a JOIN (SELECT hash, min(n) AS f FROM a GROUP BY hash) USING (hash)
+                          WHERE f < n)
+                SELECT x.id, y.id, x.hash = y.hash, x.minhash, y.minhash
+                FROM pairs JOIN a x ON x.n = pairs.n JOIN a y ON y.n = pairs.f ORDER BY x.n, y.n"""
+            )
+            copies: dict[str, str] = {}
+            while rows := pairs.fetchmany(1024):
+                for copy, original, same, mine, theirs in rows:
+                    if copy in copies:
+                        continue
+                    near = similarity(np.array(mine, np.uint64), np.array(theirs, np.uint64))
+                    if same or near >= NEAR_COPY:
+                        copies[copy] = copies.get(original, original)
+        return copies
+
+    def read_articles(self) -> Iterator[Stored | Rejected]:
+        """Everything in the store, in the order it was read, 64 articles in memory at a time."""
+        if not self.has_articles():
+            return
+        copies = self.copies()
+        with self.connect() as db:
+            rows = db.execute(
+                "SELECT id, text, title, date, date_source, source, url, path, rejected, drops, sentences "
+                f"FROM ({self._latest()}) ORDER BY row"
+            )
+            while batch := rows.fetchmany(64):
+                for id_, text, title, date, date_source, source, url, path, rejected, drops, spans in batch:
+                    if rejected:
+                        yield Rejected(id_, path, rejected)
+                        continue
+                    article = Article(
+                        id_, text, title, date, date_source, source, url, path, tuple(Drop(**d) for d in drops)
+                    )
+                    sentences = tuple(
+                        Sentence(id_, k, s["start"], s["end"], text[s["start"] : s["end"]], s["paragraph"])
+                        for k, s in enumerate(spans)
+                    )
+                    yield Stored(article, sentences, copies.get(id_, ""))
+
+
+def _row(item: tuple[Article, Sequence[Sentence]] | Rejected) -> dict[str, Any]:
+    if isinstance(item, Rejected):
+        empty: dict[str, Any] = dict.fromkeys(ARTICLES.names, "")
+        empty |= {"drops": [], "sentences": [], "minhash": [], "bands": []}
+        return empty | {"id": item.id, "path": item.path, "rejected": item.reason}
+    article, sentences = item
+    exact, minhash = signature(article)
+    return {
+        "id": article.id,
+        "text": article.text,
+        "title": article.title,
+        "date": article.date,
+        "date_source": article.date_source,
+        "source": article.source,
+        "url": article.url,
+        "path": article.path,
+        "rejected": "",
+        "drops": [{"start": d.start, "end": d.end, "reason": d.reason} for d in article.drops],
+        "sentences": [{"start": s.start, "end": s.end, "paragraph": s.paragraph} for s in sentences],
+        "hash": exact,
+        "minhash": [int(v) for v in minhash],
+        "bands": bands(minhash),
+    }
