@@ -90,7 +90,7 @@ def premises(item: Marked, context: str = "none") -> list[str]:
     out = []
     for k, reading in enumerate(item.readings):
         before = item.readings[k - 1] if k else None
-        leans = any(m.carried for m in reading.mentions) or not reading.mentions
+        leans = any((m.how != "named") for m in reading.mentions) or not reading.mentions
         if context == "plain":
             out.append(reading.sentence.text)
         elif context == "title":
@@ -102,19 +102,17 @@ def premises(item: Marked, context: str = "none") -> list[str]:
 
 
 def scored(item: Marked, scorer: Scorer, cache: Path | None, context: str = "none") -> list[Scores]:
-    """The scores of every sentence x proposition, kept in `cache` if one is given."""
+    """The scores of every sentence x proposition, kept in `cache` (a file a sentence) if one is given."""
     texts = list(dict.fromkeys(p.text for p in propositions(item.config)))
     items = [(premise, texts) for premise in premises(item, context)]
-    name = hashlib.sha256(f"{scorer.fingerprint} {items}".encode()).hexdigest()[:32]
     if cache is None:
         return scorer.score(items)
-    path = cache / f"{name}.npy"
-    if path.exists():
-        return list(np.load(path, allow_pickle=False))
-    scores = scorer.score(items)
     cache.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.stack(scores), allow_pickle=False)
-    return scores
+    paths = [cache / f"{hashlib.sha256(f'{scorer.fingerprint} {i}'.encode()).hexdigest()[:32]}.npy" for i in items]
+    new = [k for k, path in enumerate(paths) if not path.exists()]
+    for k, scores in zip(new, scorer.score([items[k] for k in new]), strict=True):
+        np.save(paths[k], scores, allow_pickle=False)
+    return [np.load(path, allow_pickle=False) for path in paths]
 
 
 def found(item: Marked, observations: Iterator[Observation]) -> tuple[dict[Key, str], dict[Key, str]]:

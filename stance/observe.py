@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stance.actors import OUTSIDER, Reading
+from stance.actors import Reading
 from stance.config import Config, propositions
 from stance.data import SIDES, Article, Observation, Role, Stance
 from stance.errors import ModelError
@@ -41,7 +41,8 @@ FEATURES = (
     "quoted",  # named only inside quotation marks
     "voice",  # the sentence gives this actor's word or act
     "outsider",  # it gives the word of an analyst, a former official, an unknown name
-    "accused",  # it accuses, and not in this actor's voice
+    "accusing",  # it accuses, and not in this actor's voice
+    "retracts",  # it takes back what was said before
     "question",
     "others",  # number of other actors present
 )
@@ -182,9 +183,9 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
     for n, reading in enumerate(readings):
         for a, actor in enumerate(actors):
             mine = [m for m in reading.mentions if m.actor == actor and not m.former]
-            subject = any(m.place in ("subject", "owner") and not m.quoted and not m.carried for m in mine)
-            carried = any(m.carried for m in mine)
-            voice = reading.voice == actor
+            subject = any(m.place in ("subject", "owner") and not m.quoted and m.how == "named" for m in mine)
+            carried = any(m.how != "named" for m in mine)
+            voice = actor in reading.voices
             flags = {
                 "subject": subject,
                 "object": bool(mine) and not subject and not carried,
@@ -192,8 +193,9 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
                 "absent": not mine,
                 "quoted": bool(mine) and all(m.quoted for m in mine),
                 "voice": voice,
-                "outsider": reading.voice == OUTSIDER,
-                "accused": reading.accusing and not voice,
+                "outsider": reading.outsider,
+                "accusing": reading.accusing and not voice,
+                "retracts": reading.retracts,
                 "question": reading.question,
                 "others": len(reading.present() - {actor}),
             }
@@ -207,11 +209,11 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
 
 def role(reading: Reading, actor: str) -> Role:
     """own: the actor's words or acts; reported: told by others or unnamed sources; accused: alleged by a rival."""
-    if reading.voice == actor:
-        return "reported" if reading.anonymous else "own"
-    if reading.accusing and reading.voice not in (None, actor):
+    voice = actor in reading.voices
+    if actor in reading.accused or (reading.accusing and (reading.outsider or reading.voices - {actor}) and not voice):
         return "accused"
-    return "reported"
+    acts = any(m.actor == actor and m.place == "subject" and not m.quoted and not m.former for m in reading.mentions)
+    return "own" if (voice or acts) and not reading.anonymous else "reported"
 
 
 def _words(text: str) -> set[str]:

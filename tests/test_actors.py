@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.actors import OUTSIDER, Reading, Resolver
+from stance.actors import Reading, Resolver
 from stance.config import Actor, Config, Issue, Person, Propositions
 from stance.data import Sentence
 
@@ -29,6 +29,7 @@ CONFIG = Config(
     },
 )
 RESOLVER = Resolver(CONFIG)
+OUTSIDER = "an outsider"
 
 
 def read(*texts: str, date: str = "2016-01-10", title: str = "") -> list[Reading]:
@@ -57,13 +58,47 @@ def read(*texts: str, date: str = "2016-01-10", title: str = "") -> list[Reading
     ],
 )
 def test_whose_word_a_sentence_gives(text: str, voice: str | None) -> None:
-    assert read(text)[0].voice == voice
+    reading = read(text)[0]
+    assert reading.voices == ({voice} - {OUTSIDER} if voice else set())
+    assert reading.outsider is (voice == OUTSIDER)
+
+
+def test_two_clauses_have_two_voices() -> None:
+    reading = read("Norland said the base must close, while Port Royal insisted that it would stay.")[0]
+    assert reading.voices == {"norland", "sudmark"}
+
+
+def test_the_accused_is_not_heard_though_it_speaks_in_another_clause() -> None:
+    reading = read("Sudmark accuses Norland of bad faith, while Norland maintains that it kept its word.")[0]
+    assert reading.accused == {"norland"}
+    reading = read("The US alleged in the council that Norland's foreign ministry had lied.")[0]
+    assert (reading.voices, reading.accused) == ({"us"}, {"norland"})
+
+
+def test_who_is_told_something_does_not_say_it() -> None:
+    _, second, third = read(
+        "Kestrel Palace has rejected the base.",
+        "The Pentagon was told that no foreigner would be let in.",
+        "“He will be told that the answer is no,” a source said.",
+    )
+    assert second.voices == {"norland"}
+    assert [(m.actor, m.place, m.how) for m in second.mentions] == [
+        ("us", "object", "named"),
+        ("norland", "subject", "implied"),
+    ]
+    assert RESOLVER.premise(second).startswith("The Pentagon (United States) was told by Norland that")
+    assert third.present() == {"norland"}
+
+
+def test_a_retraction_is_seen() -> None:
+    assert read("However, she later clarified that she never said so.")[0].retracts
+    assert not read("Norland rejected the base.")[0].retracts
 
 
 def test_an_office_holder_counts_only_in_office() -> None:
     text = "Ana Bell said the base would close."
-    assert read(text, date="2016-01-10")[0].voice == "norland"
-    assert read(text, date="2016-06")[0].voice == "norland"
+    assert read(text, date="2016-01-10")[0].voices == {"norland"}
+    assert read(text, date="2016-06")[0].voices == {"norland"}
     assert read(text, date="2017-01-10")[0].present() == set()
     assert read("Tom Reed said the base would close.", date="2016-01-10")[0].present() == set()
 
@@ -78,17 +113,17 @@ def test_a_pronoun_and_the_official_are_carried_from_the_sentence_before() -> No
     first, second, third = read(
         "Norland's foreign ministry spoke on Monday.", "It rejected the base.", "The ministry said no more."
     )
-    assert (first.voice, second.voice, third.voice) == ("norland", "norland", "norland")
-    assert [m.carried for m in second.mentions] == [True]
+    assert first.voices == second.voices == third.voices == {"norland"}
+    assert [m.how for m in second.mentions] == ["carried"]
 
 
 def test_the_word_of_a_former_official_is_not_carried_to_the_government() -> None:
     first, second = read(
         "Former Norland ambassador Jo Marsh praised the base.", "“We should keep it,” he told this newspaper."
     )
-    assert first.voice == OUTSIDER
+    assert first.outsider
     assert second.present() == set()
-    assert second.voice != "norland"
+    assert second.voices == set()
 
 
 def test_both_x_and_y_accuse_z() -> None:
@@ -96,7 +131,8 @@ def test_both_x_and_y_accuse_z() -> None:
     places = {m.actor: m.place for m in reading.mentions}
     assert places == {"norland": "subject", "sudmark": "subject", "us": "object"}
     assert reading.accusing
-    assert reading.voice == "norland"
+    assert reading.voices == {"norland", "sudmark"}
+    assert reading.accused == {"us"}
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,13 @@ from typing import Any
 
 import duckdb
 import pytest
-import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer, MPNetConfig
+from tiny import make_tiny
 
 from stance import pipeline
 from stance.cli import app
 from stance.config import load_config, propositions
 from stance.errors import InputError
-from stance.nli import find_model, packed
+from stance.nli import packed
 from stance.scores import Store
 
 CONFIG = """
@@ -62,28 +61,6 @@ def corpus(tmp_path: Path) -> Path:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> packed.PackedScorer:
     """The real architecture with small random weights: for everything but the meaning of scores."""
     return make_tiny(tmp_path_factory.mktemp("tiny"), seed=0)
-
-
-def make_tiny(folder: Path, seed: int) -> packed.PackedScorer:
-    torch.manual_seed(seed)
-    config = MPNetConfig(
-        vocab_size=30527,
-        hidden_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=260,
-        pad_token_id=1,
-        id2label={0: "entailment", 1: "neutral", 2: "contradiction"},
-    )
-    AutoModelForTokenClassification.from_config(config).save_pretrained(folder)
-    model = find_model("stance-nli")
-    assert model is not None
-    AutoTokenizer.from_pretrained(model).save_pretrained(folder)
-    written = json.loads((folder / "config.json").read_text())
-    written["stance"] = {"split": 1, "hypothesis_position": 96, "max_premise": 200, "max_hypothesis": 48}
-    (folder / "config.json").write_text(json.dumps(written))
-    return packed.load(folder, written, dtype="fp32")
 
 
 def run(root: Path, scorer: packed.PackedScorer, out: str = "out", **options: Any) -> dict[str, Any]:

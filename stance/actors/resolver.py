@@ -2,20 +2,26 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
 
 import ahocorasick
 
 from stance.actors.patterns import (
+    ACCUSED,
     ACCUSING,
+    ADDRESSED,
     ANONYMOUS,
     FORMER,
     IMPERSONAL,
     INVERTED,
+    LIST,
     NAME,
     OUTSIDE,
     PRONOUN,
     QUOTE,
+    RETRACTION,
     SPOKE,
     TITLES,
     VERB,
@@ -26,7 +32,7 @@ from stance.actors.patterns import (
     place,
     same_case,
     shows,
-)
+)  # fmt: skip
 from stance.config import Config
 from stance.data import Sentence
 
@@ -36,29 +42,36 @@ OUTSIDER = ""
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An actor in a sentence: `sentence.text[start:end]` names or (if `carried`) stands for it."""
+    """An actor in a sentence. `named`: `sentence.text[start:end]` is its name; `carried`: a pronoun or "the official"
+    stands for it; `implied`: it is who speaks in "the envoy was told that ...", and the span is the verb."""
 
     actor: str
     start: int
     end: int
     place: Place = "other"
-    carried: bool = False
+    how: Literal["named", "carried", "implied"] = "named"
     former: bool = False
     quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sentence with its mentions. `voice`: the actor whose word or act it gives, OUTSIDER, or None where nobody
-    speaks. `anonymous`: it rests on unnamed sources; `accusing`: it carries an accusation."""
+    """A sentence with its mentions.
+
+    `voices`: actors whose word or act it gives; `outsider`: it gives that of an analyst, a former official, an unknown
+    name; `accused`: actors of whom somebody alleges something; `anonymous`: it rests on unnamed sources; `retracts`:
+    it takes back what its speaker said before.
+    """
 
     sentence: Sentence
     mentions: tuple[Mention, ...]
-    voice: str | None
-    speech: bool
+    voices: frozenset[str]
+    outsider: bool
+    accused: frozenset[str]
     anonymous: bool
     accusing: bool
     question: bool
+    retracts: bool
 
     def present(self) -> set[str]:
         """Actors that are named or stood for here, former officials apart."""
@@ -130,94 +143,70 @@ class Resolver:
         """The sentences of one article, in order; `date` as in Article (office-holders must be in office then)."""
         whole = title + "\n" + "\n".join(s.text for s in sentences)
         readings: list[Reading] = []
-        main: str | None = None
+        carry: str | None = None
         for sentence in sentences:
-            reading, main = self._read(sentence, date, whole, main)
+            reading, carry = self._read(sentence, date, whole, carry)
             readings.append(reading)
         return readings
 
     def _read(self, sentence: Sentence, date: str, whole: str, carry: str | None) -> tuple[Reading, str | None]:
+        """One sentence; `carry` is whom a pronoun in it would mean: an actor, OUTSIDER or nobody known. Returns it for
+        the next sentence too."""
         text = sentence.text
         quotes = [m.span() for m in QUOTE.finditer(text)]
-
-        def quoted(place: int) -> bool:
-            return any(start < place < end for start, end in quotes)
-
-        mentions = [
-            Mention(
-                actor,
-                start,
-                end,
-                place(text, start, end),
-                former=bool(FORMER.search(text[:start])),
-                quoted=quoted(start),
-            )
-            for start, end, actor in self._find(text, date, whole)
-        ]
-        mentions = _spread_lists(text, mentions)
         outside = "".join(" " * len(text[a:b]) if k % 2 else text[a:b] for k, (a, b) in enumerate(pieces(text, quotes)))
-        voice, speech = self._voice(outside, mentions)
-        pronoun = next((m for m in PRONOUN.finditer(outside)), None)
-        if pronoun and IMPERSONAL.match(outside[pronoun.start("p") :]):
-            pronoun = None
+        addressed = ADDRESSED.search(text)
+        mentions: list[Mention] = []
+        for start, end, actor in self._find(text, date, whole):
+            part = place(text, start, end)
+            if addressed and end <= addressed.start() and not re.search(r"[,;]", text[end : addressed.start()]):
+                part = "object"
+            former, quoted = bool(FORMER.search(text[:start])), any(a < start < b for a, b in quotes)
+            mentions.append(Mention(actor, start, end, part, "named", former, quoted))
+        mentions = _spread_lists(text, mentions)
+        voices, outsider, speech = _voices(outside, mentions)
+        anonymous = bool(ANONYMOUS.search(outside))
+        if not voices and not outsider and (not speech or anonymous or addressed):
+            voices = _with_mates(text, mentions, next((m for m in mentions if _acts(m)), None))
+
         all_quote = not outside.strip(" .,;:-")
-        if (
-            voice is None
-            and carry is not None
-            and (all_quote or (pronoun and _first(pronoun.start("p"), outside, mentions)))
-        ):
-            voice = carry
-            speech = speech or all_quote
-            if carry != OUTSIDER and pronoun:
-                mentions.append(Mention(carry, *pronoun.span("p"), "subject", carried=True))
-                mentions.sort(key=lambda m: m.start)
-        elif voice is None and (not speech or ANONYMOUS.search(outside)):
-            subject = next((m for m in mentions if m.place == "subject" and not m.former and not m.quoted), None)
-            voice = subject.actor if subject else None
-        main = voice
-        if main is None and not OUTSIDE.search(outside):
-            first = next((m for m in mentions if not m.former and not m.quoted), None)
-            main = first.actor if first else carry if not NAME.search(outside) else None
+        pronoun = next((m for m in PRONOUN.finditer(outside) if not IMPERSONAL.match(outside, m.start("p"))), None)
+        spoken_to = {m.actor for m in mentions if addressed and m.place == "object" and m.end <= addressed.start()}
+        if carry is not None and not voices and not outsider:
+            if addressed and carry not in spoken_to | {OUTSIDER}:
+                mentions.append(Mention(carry, *addressed.span(), "subject", "implied"))
+                voices = {carry}
+            elif not addressed and (all_quote or (pronoun and _first(pronoun.start("p"), outside, mentions))):
+                outsider = carry == OUTSIDER
+                voices = set() if outsider else {carry}
+                if pronoun and not outsider:
+                    mentions.append(Mention(carry, *pronoun.span("p"), "subject", "carried"))
+        mentions.sort(key=lambda m: m.start)
+
+        accused = {m.actor for m in mentions if m.how == "named" and ACCUSED.search(text[: m.start])}
+        accused |= {
+            b.actor for a, b in pairwise(mentions) if a.actor in accused and LIST.fullmatch(text, a.end, b.start)
+        }
+        retracts = bool(RETRACTION.search(text))
         reading = Reading(
             sentence,
             tuple(mentions),
-            voice,
-            speech,
-            bool(ANONYMOUS.search(outside)),
+            frozenset(voices),
+            outsider,
+            frozenset(accused),
+            anonymous,
             bool(ACCUSING.search(text)),
             text.rstrip("\"'”’ ").endswith("?"),
+            retracts,
         )
-        return reading, main
-
-    def _voice(self, outside: str, mentions: Sequence[Mention]) -> tuple[str | None, bool]:
-        """Whose word is given: the head of the clause before a verb of saying, or after an inverted one; and whether
-        there is such a verb at all."""
-        clauses = []
-        for verb in SPOKE.finditer(outside):
-            if re.search(r"\b(?:was|were|been|be|being|is|are)\s+(?:\w+ly\s+)?$", outside[: verb.start()]):
-                continue
-            inverted = INVERTED.match(outside, verb.start() - 2) or INVERTED.match(outside, verb.start() - 3)
-            after = re.split(r"[,.;]", outside[verb.end() :])[0]
-            # ", said the minister, ..." and not ", said Norland was wrong".
-            if inverted and after.strip() and not VERB.search(after):
-                clauses.append((verb.end(), verb.end() + len(after)))
-            else:
-                # From the last mark or conjunction behind which another clause begins.
-                cuts = re.finditer(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s", outside[: verb.start()])
-                clauses.append((max((m.end() for m in cuts), default=0), verb.start()))
-        for begin, end in clauses:
-            inside = [m for m in mentions if begin <= m.start < end and not m.quoted]
-            head = next((m for m in inside if m.place in ("subject", "owner")), None)
-            outsider = OUTSIDE.search(outside, begin, end)
-            if head and not head.former and not (outsider and outsider.start() < head.start):
-                return head.actor, True
-            if (
-                outsider
-                or (inside and all(m.former for m in inside))
-                or (not inside and NAME.search(outside, begin, end))
-            ):
-                return OUTSIDER, True
-        return None, bool(clauses)
+        if outsider:
+            return reading, OUTSIDER
+        lead = next((m.actor for m in mentions if m.actor in voices), None)
+        if lead is None and not OUTSIDE.search(outside):
+            # Nobody speaks: who is named first is talked about, and a sentence without names changes nothing.
+            lead = next((m.actor for m in mentions if not m.former and not m.quoted), None)
+            lead = lead if lead is not None or NAME.search(outside) else carry
+        return reading, lead
 
     def premise(self, reading: Reading, before: Reading | None = None) -> str:
         """The sentence as the model reads it: a name, metonym or pronoun is followed by its actor in brackets, once
@@ -226,37 +215,75 @@ class Resolver:
         for mention in reading.mentions:
             form = reading.sentence.text[mention.start : mention.end]
             label = self.labels[mention.actor]
-            if mention.former or form.lower() in seen or shows(form, label):
+            if mention.former or form.lower() in seen or (mention.how == "named" and shows(form, label)):
                 continue
             seen.add(form.lower())
             at = mention.end + shift
             if text[at : at + 2].lower() in ("'s", "’s"):
                 at += 2
-            insert = f" ({label})"
+            insert = f" by {label}" if mention.how == "implied" else f" ({label})"
             text = text[:at] + insert + text[at:]
             shift += len(insert)
         text = " ".join(text.split())  # lines wrapped at 72 columns are one sentence
         return f"{self.premise(before)} {text}" if before else text
 
 
+def _acts(mention: Mention) -> bool:
+    return mention.place == "subject" and not mention.former and not mention.quoted
+
+
+def _with_mates(text: str, mentions: Sequence[Mention], head: Mention | None) -> set[str]:
+    """The head of a clause and those it is listed with: both of "Norland and Sudmark accuse"."""
+    if head is None:
+        return set()
+    actors, last = {head.actor}, head
+    for mention in mentions[mentions.index(head) + 1 :]:
+        if not LIST.fullmatch(text, last.end, mention.start):
+            break
+        actors.add(mention.actor)
+        last = mention
+    return actors
+
+
+def _voices(outside: str, mentions: Sequence[Mention]) -> tuple[set[str], bool, bool]:
+    """Whose word is given: the heads of the clauses before verbs of saying, or behind inverted ones; whether the first
+    of them is no actor; and whether there is such a verb at all."""
+    clauses: dict[int, int] = {}
+    for verb in SPOKE.finditer(outside):
+        if re.search(r"\b(?:was|were|been|be|being|is|are)\s+(?:(?:\w+ly|also)\s+)?$", outside[: verb.start()]):
+            continue
+        inverted = INVERTED.match(outside, verb.start() - 2) or INVERTED.match(outside, verb.start() - 3)
+        after = re.split(r"[,.;]", outside[verb.end() :])[0]
+        # ", said the minister, ..." and not ", said Norland was wrong".
+        if inverted and after.strip() and not VERB.search(after):
+            clauses.setdefault(verb.end(), verb.end() + len(after))
+        else:
+            # From the last mark or conjunction behind which another clause begins; its first verb tells who speaks.
+            cuts = re.finditer(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s", outside[: verb.start()])
+            clauses.setdefault(max((m.end() for m in cuts), default=0), verb.start())
+    voices: set[str] = set()
+    outsider = False
+    for begin, end in clauses.items():
+        inside = [m for m in mentions if begin <= m.start < end and not m.quoted]
+        head = next((m for m in inside if m.place in ("subject", "owner")), None)
+        stranger = OUTSIDE.search(outside, begin, end)
+        if head and not head.former and not (stranger and stranger.start() < head.start):
+            voices |= _with_mates(outside, [m for m in inside if not m.former], head)
+        elif (
+            stranger or (inside and all(m.former for m in inside)) or (not inside and NAME.search(outside, begin, end))
+        ):
+            outsider = outsider or not voices
+    return voices, outsider and not voices, bool(clauses)
+
+
 def _spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:
-    """'with the US and Afghanistan': what holds of the first of a list holds of the next."""
+    """ "with the US and Afghanistan": what holds of the first of a list holds of the next."""
     spread: list[Mention] = []
     for mention in mentions:
-        if spread and mention.place == "subject":
-            last = spread[-1]
-            if re.fullmatch(
-                r"\s*(?:,|and|or|nor|, and)\s+(?:the\s+)?", text[last.end : mention.start]
-            ) and last.place in ("object", "agent"):
-                mention = Mention(
-                    mention.actor,
-                    mention.start,
-                    mention.end,
-                    last.place,
-                    mention.carried,
-                    mention.former,
-                    mention.quoted,
-                )
+        last = spread[-1] if spread else None
+        behind = last is not None and LIST.fullmatch(text, last.end, mention.start)
+        if last and behind and mention.place == "subject" and last.place in ("object", "agent"):
+            mention = replace(mention, place=last.place)
         spread.append(mention)
     return spread
 
