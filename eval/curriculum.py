@@ -119,7 +119,7 @@ def found(item: Marked, observations: Iterator[Observation]) -> tuple[dict[Key, 
     """Positions and their roles, on the marked sentences; of two on one sentence the surer."""
     stances: dict[Key, str] = {}
     roles: dict[Key, str] = {}
-    for o in sorted(observations, key=lambda o: o.strength):
+    for o in sorted((o for o in observations if o.stance != "none"), key=lambda o: o.strength):
         key = (o.article_id, item.place[o.sentence_index], o.actor, o.issue)
         stances[key], roles[key] = o.stance, o.role
     return {k: v for k, v in stances.items() if roles[k] != "accused"}, roles

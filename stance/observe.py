@@ -133,16 +133,29 @@ class Judge:
     def observe(
         self, article: Article, readings: Sequence[Reading], scores: Sequence[Scores], copy_of: str = ""
     ) -> Iterator[Observation]:
-        """Observations of one article, those that show nothing left out."""
+        """Observations of one article, those that show nothing left out.
+
+        Stance `none`: the next sentence takes it back.
+        """
         if not readings:
             return
         both = np.nan_to_num(self.probabilities(readings, scores))
+        taken_back = {
+            (n - 1, self.evidence.actors.index(m.actor))
+            for n, r in enumerate(readings)
+            if r.retracts
+            for m in r.mentions
+            if m.how == "carried" and m.actor in r.voices
+        }
         for n, a, i in np.argwhere((both >= self.threshold).any(-1)):
             support, oppose = (float(p) for p in both[n, a, i])
             low, high = sorted((support, oppose))
             stance: Stance = "support" if support > oppose else "oppose"
             if low >= MIXED and high < 1.5 * low:
                 stance = "mixed"
+            if (n, a) in taken_back:
+                # "However, he later clarified that he never said ...": kept as evidence, counted for nothing.
+                stance = "none"
             sentence = readings[n].sentence
             yield Observation(
                 article.id,

@@ -93,6 +93,7 @@ def test_who_is_told_something_does_not_say_it() -> None:
 def test_a_retraction_is_seen() -> None:
     assert read("However, she later clarified that she never said so.")[0].retracts
     assert not read("Norland rejected the base.")[0].retracts
+    assert not read("She did not say whether the base would close.")[0].retracts
 
 
 def test_an_office_holder_counts_only_in_office() -> None:

@@ -22,7 +22,9 @@ _SPEECH = (
 )
 SPOKE = re.compile(rf"\b(?:{_SPEECH})\b")
 # Quotations are blanked before this is tried, so that two spaces stand where one ended.
-INVERTED = re.compile(rf"[,?!\s]\s+(?:{_SPEECH})\s+(?!that\b|on\b|in\b|to\b|it\b|its\b)")
+INVERTED = re.compile(
+    rf"[,?!\s]\s+(?:{_SPEECH})\s+(?!(?:that|on|in|to|it|for|of|against|with|by|about|at|from|as|what|how)\b)"
+)
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|would|can|could|should|must|may|might|did|does)\b")
 ANONYMOUS = re.compile(
     r"\b(?:sources?|diplomats?|insiders?|reportedly|according to|people familiar|a person|an aide|aides|officials? "
@@ -46,11 +48,16 @@ ADDRESSED = re.compile(
     r"\b(?:was|were|be|been|being|is|are)\s+(?:(?:also|then|again)\s+)?(?:told|asked|informed|urged|assured|reminded)\b"
     r"(?!\s+by\b)"
 )
+GLOSS = re.compile(
+    r"\b(he|she|they)\s+\[[^\]]{1,80}\](?=[^.,;]{0,25}\b(?:told|asked|informed|urged|assured|reminded)\b)",
+    re.IGNORECASE,
+)
 LIST = re.compile(r"\s*(?:,|,? and|,? or|nor|as well as)\s+(?:the\s+)?")
 RETRACTION = re.compile(
-    r"\b(?:never|not|den(?:y|ied|ies))\s+(?:having\s+)?(?:said|say|saying|offered|promised|meant|told|suggested)\b|"
+    r"\b(?:never|not|den(?:y|ied|ies))\s+(?:having\s+)?(?:said|say|saying|offered|promised|meant|told|suggested)\b"
+    r"(?!\s+(?:whether|how|when|where|what|who|if|which|why|more)\b)|"
     r"n['’]t (?:say|mean|offer|promise)\b|\bretract\w*|\bbacktrack\w*|\b(?:took|walked|rowed) back\b|\bmisquoted\b|"
-    r"\bclarified that\b|\bwithdrew (?:the|his|her|its) (?:remarks?|statement|comments?|offer)\b",
+    r"\bwithdrew (?:the|his|her|its) (?:remarks?|statement|comments?|offer)\b",
     re.IGNORECASE,
 )
 OUTSIDE = re.compile(
@@ -62,7 +69,7 @@ FORMER = re.compile(
     r"(?:\bformer|\bex-|\bformer top|\bretired|\bonetime|\bone-time|\bthen-)[^,;.]{0,45}$", re.IGNORECASE
 )
 PRONOUN = re.compile(
-    r"(?:^|[.;:,]\s+|[\"”'’]\s*,?\s*|\b(?:and|but|that|while|when|after|although|though|because|as|if|which|however,)\s+)"
+    r"(?:^|[.;:,]\s+|\s\s|[\"”'’]\s*,?\s*|\b(?:and|but|that|while|when|after|although|though|because|as|if|which|however,)\s+)"
     r"(?P<p>He|She|They|It|We|I|he|she|they|it|we|"
     r"(?:The|the|An|an|A|a)\s+(?:senior\s+|unnamed\s+|same\s+)?(?:official|minister|spokesman|spokeswoman|spokesperson|"
     r"ministry|president|premier|prime minister|ambassador|envoy|diplomat|leader|group|company|union|party|general|"

@@ -14,6 +14,7 @@ from stance.actors.patterns import (
     ADDRESSED,
     ANONYMOUS,
     FORMER,
+    GLOSS,
     IMPERSONAL,
     INVERTED,
     LIST,
@@ -166,13 +167,11 @@ class Resolver:
         mentions = _spread_lists(text, mentions)
         voices, outsider, speech = _voices(outside, mentions)
         anonymous = bool(ANONYMOUS.search(outside))
-        if not voices and not outsider and (not speech or anonymous or addressed):
-            voices = _with_mates(text, mentions, next((m for m in mentions if _acts(m)), None))
-
         all_quote = not outside.strip(" .,;:-")
         pronoun = next((m for m in PRONOUN.finditer(outside) if not IMPERSONAL.match(outside, m.start("p"))), None)
         spoken_to = {m.actor for m in mentions if addressed and m.place == "object" and m.end <= addressed.start()}
         if carry is not None and not voices and not outsider:
+            # A pronoun in front of every name, or a quotation alone, goes on with whoever spoke before.
             if addressed and carry not in spoken_to | {OUTSIDER}:
                 mentions.append(Mention(carry, *addressed.span(), "subject", "implied"))
                 voices = {carry}
@@ -182,6 +181,8 @@ class Resolver:
                 if pronoun and not outsider:
                     mentions.append(Mention(carry, *pronoun.span("p"), "subject", "carried"))
         mentions.sort(key=lambda m: m.start)
+        if not voices and not outsider and (not speech or anonymous or addressed):
+            voices = _with_mates(text, mentions, next((m for m in mentions if _acts(m)), None))
 
         accused = {m.actor for m in mentions if m.how == "named" and ACCUSED.search(text[: m.start])}
         accused |= {
@@ -224,6 +225,8 @@ class Resolver:
             insert = f" by {label}" if mention.how == "implied" else f" ({label})"
             text = text[:at] + insert + text[at:]
             shift += len(insert)
+        # "He [Tillerson] will be told by Pakistan": the gloss names who is spoken to and draws the model to him.
+        text = GLOSS.sub(r"\1", text)
         text = " ".join(text.split())  # lines wrapped at 72 columns are one sentence
         return f"{self.premise(before)} {text}" if before else text
 
@@ -266,6 +269,7 @@ def _voices(outside: str, mentions: Sequence[Mention]) -> tuple[set[str], bool, 
     for begin, end in clauses.items():
         inside = [m for m in mentions if begin <= m.start < end and not m.quoted]
         head = next((m for m in inside if m.place in ("subject", "owner")), None)
+        head = head or next((m for m in inside if m.place == "other"), None)
         stranger = OUTSIDE.search(outside, begin, end)
         if head and not head.former and not (stranger and stranger.start() < head.start):
             voices |= _with_mates(outside, [m for m in inside if not m.former], head)
@@ -290,4 +294,4 @@ def _spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:
 
 def _first(place: int, outside: str, mentions: Iterable[Mention]) -> bool:
     """Whether nobody is named before this place, so that a pronoun here can only mean somebody named earlier."""
-    return not any(m.start < place for m in mentions) and not NAME.search(outside[:place])
+    return not any(m.start < place and not m.quoted for m in mentions) and not NAME.search(outside[:place])
