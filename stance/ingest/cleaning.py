@@ -124,6 +124,10 @@ def _mark_headlines(parts: Sequence[_Part], title: str) -> str:
             part.reason = "title"
     headlines = [i for i, part in enumerate(parts) if part.is_headline]
     first = next((i for i, part in enumerate(parts) if part.reason in (None, "title")), None)
+    # A question at the very top, with a byline or date below it, is a headline; above prose it may open the story.
+    if first is not None and any(part.reason in TOP for part in parts[first + 1 : first + 3]):
+        question = parts[first].text.rstrip().endswith("?") and len(parts[first].words) <= MAX_TITLE_WORDS
+        headlines = [first, *headlines] if question and first not in headlines else headlines
     if len(prose) >= MIN_PROSE_PARAGRAPHS and len(headlines) <= len(prose):
         for i in headlines:
             parts[i].reason = "title" if i == first else "headline"
