@@ -16,6 +16,7 @@ from stance.errors import InputError, StanceError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.table import Table
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,8 +123,6 @@ def _score(
 ) -> None:
     import time
 
-    from rich.console import Console
-
     from stance import pipeline, report
     from stance.config import load_config
     from stance.matrix import check_options
@@ -154,8 +153,16 @@ def _score(
             min_sentences=min_sentences,
             progress=progress,
         )
-    Console().print(report.render_table(pipeline.matrix_of(out, loaded, manifest), loaded))
+    _show(report.render_table(pipeline.matrix_of(out, loaded, manifest), loaded))
     _summary(out, manifest)
+
+
+def _show(table: "Table") -> None:
+    """Print a table; into a pipe or a file, at the width it was laid out for."""
+    from rich.console import Console
+
+    console = Console()
+    (console if console.is_terminal else Console(width=100)).print(table)
 
 
 def _summary(out: Path, manifest: dict) -> None:  # type: ignore[type-arg]
@@ -228,8 +235,6 @@ def matrix(
     out: RunFolder, period: Period = "month", aggregation: Aggregation = "mean", min_sentences: MinSentences = 1
 ) -> None:
     """Aggregate a run again; no model is loaded."""
-    from rich.console import Console
-
     from stance import pipeline, report
     from stance.matrix import check_options
 
@@ -238,7 +243,7 @@ def matrix(
     cells = pipeline.aggregate(
         out, config, manifest, period=period, aggregation=aggregation, min_sentences=min_sentences
     )
-    Console().print(report.render_table(cells, config))
+    _show(report.render_table(cells, config))
 
 
 @app.command()

@@ -154,6 +154,12 @@ def run(
             shutil.copyfile(config_path, kept)
         if inputs:
             read(store, inputs, metadata, replace=replace)
+        refused = store.refusals()
+        if refused is not None:
+            raise InputError(
+                f"no article could be read: {refused}; expected files, folders or globs of articles in a format that "
+                f"README lists"
+            )
         resolver = Resolver(config)
         judge = Judge(config, scorer)
         units = Units(store, premises(store, resolver, propositions(config), gate))

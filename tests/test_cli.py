@@ -43,6 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("run article.txt -c good.yaml -o out --period fortnight", 2, "fortnight"),
         ("run article.txt -c good.yaml -o out --aggregation vibes", 2, "vibes"),
         ("run article.txt -c good.yaml -o out --metadata nowhere.csv", 2, "nowhere.csv"),
+        ("run empty.txt -c good.yaml -o out", 2, "no article could be read: empty.txt (empty)"),
         ("run table.csv -c good.yaml -o out", 2, "headline"),
         ("matrix nowhere", 2, "no run of stance"),
         ("explain nowhere --actor a --issue b", 2, "no run of stance"),
@@ -53,6 +54,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_one_line_and_the_right_exit_code(here: Path, arguments: str, code: int, says: str) -> None:
+    Path("empty.txt").touch()
     Path("table.csv").write_text("headline,when\nBase closes,2016-05-03\n")
     result = runner.invoke(app, arguments.split())
     assert result.exit_code == code, result.output

@@ -254,9 +254,7 @@ def test_drops_are_sorted_apart_and_inside_the_text(pieces: list[str], separator
 
 
 def test_a_question_over_a_byline_is_the_headline() -> None:
-    story = (
-        "The harbour board met on Monday and decided nothing.\n\nIt will meet in spring, its chairman said."
-    )
+    story = "The harbour board met on Monday and decided nothing.\n\nIt will meet in spring, its chairman said."
     _, title, date = clean(f"Who owns the harbour?\n\nAna Bell\n\nMay 3, 2016\n\n{story}")
     assert (title, date) == ("Who owns the harbour?", "2016-05-03")
     drops, title, _ = clean(f"Who owns the harbour?\n\n{story}")

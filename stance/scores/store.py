@@ -64,6 +64,7 @@ class Store:
     def __init__(self, out: Path, name: str | None = None, *, write: bool = True) -> None:
         self.out, self.root = out, out / "store"
         self._lock: int | None = None
+        self._copies: dict[str, str] | None = None
         header = self.root / "run.json"
         if not header.exists():
             if not write or name is None:
@@ -132,6 +133,7 @@ class Store:
         Returns how many were added. An article that is there already, unchanged, is not added again; one with a known
         id and another text takes the place of the old one.
         """
+        self._copies = None
         folder = self.root / "articles.new" if replace else self.articles
         if replace and folder.exists():
             clear(folder)
@@ -171,6 +173,18 @@ class Store:
             "QUALIFY row_number() OVER (PARTITION BY id ORDER BY filename DESC, file_row_number DESC) = 1"
         )
 
+    def refusals(self) -> str | None:
+        """None if the store holds an article; else, in words, why none of what was found became one."""
+        if not self.has_articles():
+            return "nothing was found"
+        with self.connect() as db:
+            rows = db.execute(
+                f"SELECT rejected, count(*), any_value(id) FROM ({self._latest()}) GROUP BY rejected ORDER BY 2 DESC"
+            ).fetchall()
+        if any(not reason for reason, _, _ in rows):
+            return None
+        return ", ".join(f"{name}{f' and {n - 1} more' if n > 1 else ''} ({reason})" for reason, n, name in rows[:3])
+
     def has_articles(self) -> bool:
         """Whether anything was read into this store."""
         return has_parts(self.articles)
@@ -182,8 +196,11 @@ class Store:
         ch. 3), each compared only with the first article of its bucket, so that a story printed by a thousand papers
         costs a thousand comparisons and not a million.
         """
+        if self._copies is not None:
+            return self._copies
+        self._copies = copies = dict[str, str]()
         if not self.has_articles():
-            return {}
+            return copies
         with self.connect() as db:
             db.execute(
                 "CREATE TABLE a AS SELECT id, hash, minhash, bands, "
@@ -199,7 +216,6 @@ class Store:
                 SELECT x.id, y.id, x.hash = y.hash, x.minhash, y.minhash
                 FROM pairs JOIN a x ON x.n = pairs.n JOIN a y ON y.n = pairs.f ORDER BY x.n, y.n"""
             )
-            copies: dict[str, str] = {}
             while rows := pairs.fetchmany(1024):
                 for copy, original, same, mine, theirs in rows:
                     if copy in copies:
