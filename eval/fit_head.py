@@ -64,15 +64,16 @@ def main() -> None:
             best[key] = max(best.get(key, (0.0, "")), (float(p[k]), side))
         return figures(count(gold, {key: side for key, (_, side) in best.items()}))
 
-    chosen = (-1.0, 0.0, 0.0)
+    tried = []
     for strength in (0.01, 0.1, 1.0):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=3000))
         p = cross_val_predict(model, x, y, groups=g, cv=GroupKFold(8), method="predict_proba")[:, 1]
-        for threshold in np.arange(0.1, 0.6, 0.02):
-            chosen = max(chosen, (score(p, threshold)["f1"], strength, round(float(threshold), 2)))
-            if chosen[1] == strength:
-                result = score(p, chosen[2])
-    _, strength, threshold = chosen
+        tried += [(strength, round(float(t), 2), score(p, float(t))) for t in np.arange(0.1, 0.6, 0.02)]
+    # F1 is flat around its top: of what lies within half a point of it, the most precise. A reader forgives a position
+    # that was missed sooner than one that was made up.
+    top = max(result["f1"] for *_, result in tried)
+    near = [t for t in tried if t[2]["f1"] >= top - 0.005]
+    strength, threshold, result = max(near, key=lambda t: t[2]["precision"])
     print(
         f"cross-validated: C {strength}, threshold {threshold}: " + ", ".join(f"{k} {v:.3f}" for k, v in result.items())
     )

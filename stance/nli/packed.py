@@ -26,6 +26,7 @@ from stance.nli.weights import digest, read_tensors
 
 # Tokens in one pass of the upper layers; about where two cores stop gaining and caches start losing.
 PASS_TOKENS = 1536
+LENGTH_STEP = 16
 # Changing the arithmetic below changes scores in the last digits: the store must then not mix old and new.
 ENGINE = "packed-1"
 
@@ -259,7 +260,8 @@ class PackedScorer:
 
     def _premises(self, batch: list[list[int]]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
         """Keys and values (B, heads, L, width / heads) of each upper layer, and the mask (B, 1, 1, L), 0 or -inf."""
-        longest = max(map(len, batch))
+        # Lengths in steps: every new shape costs the arithmetic library a kernel that it compiles and keeps.
+        longest = -(-max(map(len, batch)) // LENGTH_STEP) * LENGTH_STEP
         ids = torch.full((len(batch), longest), self.sep)
         mask = torch.zeros(len(batch), 1, 1, longest, dtype=self.dtype)
         for row, tokens in enumerate(batch):
