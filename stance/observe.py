@@ -148,6 +148,8 @@ class Judge:
             if m.how == "carried" and m.actor in r.voices
         }
         for n, a, i in np.argwhere((both >= self.threshold).any(-1)):
+            if self.evidence.actors[a] in readings[n].addressed:
+                continue
             support, oppose = (float(p) for p in both[n, a, i])
             low, high = sorted((support, oppose))
             stance: Stance = "support" if support > oppose else "oppose"
@@ -180,7 +182,7 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
     shape = dense.shape[:4]
     other = dense[..., ::-1, :]
     side = (dense[..., 0] + other[..., 2]) / 2
-    present = np.array([[a in r.present() for a in actors] for r in readings])
+    present = np.array([[a in r.present() - r.addressed for a in actors] for r in readings])
     values = {
         "side": _log_odds(side),
         "entailment": _log_odds(dense[..., 0]),

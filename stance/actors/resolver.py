@@ -60,7 +60,9 @@ class Reading:
     """A sentence with its mentions.
 
     `voices`: actors whose word or act it gives; `outsider`: it gives that of an analyst, a former official, an unknown
-    name; `accused`: actors of whom somebody alleges something; `anonymous`: it rests on unnamed sources; `retracts`:
+    name; `accused`: actors of whom somebody alleges something;
+    `addressed`: actors who are told or asked something ("was told that"), which shows nothing of what they want;
+    `anonymous`: it rests on unnamed sources; `retracts`:
     it takes back what its speaker said before.
     """
 
@@ -69,6 +71,7 @@ class Reading:
     voices: frozenset[str]
     outsider: bool
     accused: frozenset[str]
+    addressed: frozenset[str]
     anonymous: bool
     accusing: bool
     question: bool
@@ -195,6 +198,7 @@ class Resolver:
             frozenset(voices),
             outsider,
             frozenset(accused),
+            frozenset(spoken_to - voices),
             anonymous,
             bool(ACCUSING.search(text)),
             text.rstrip("\"'”’ ").endswith("?"),
