@@ -24,8 +24,8 @@ from stance.errors import ModelError
 from stance.nli import Item, Scores
 from stance.nli.weights import digest, read_tensors
 
-# Tokens in one pass of the upper layers; about where two cores stop gaining and caches start losing.
-PASS_TOKENS = 1536
+# Tokens in one pass of the upper layers: on two cores 6,144 scored 10 to 30% more pairs a second than 1,536 or 12,288.
+PASS_TOKENS = 6144
 LENGTH_STEP = 16
 # Changing the arithmetic below changes scores in the last digits: the store must then not mix old and new.
 ENGINE = "packed-1"
