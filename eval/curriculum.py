@@ -83,28 +83,44 @@ def lines(files: list[Path], numbers: set[int], invert: bool = False) -> Iterato
                 yield line
 
 
-def premises(item: Marked, context: str = "none") -> list[str]:
-    """What the model reads: `none`: the sentence with resolved names (what the pipeline uses); the others are the
-    variants measured in LOG.md."""
+def premises(item: Marked, context: str) -> list[list[tuple[str, frozenset[str] | None]]]:
+    """What the model reads of each sentence, and for whom (None: everybody): for `clauses` what the pipeline reads; the
+    others are the variants measured in LOG.md."""
     resolver = Resolver(item.config)
-    out = []
+    if context == "clauses":
+        return [resolver.premises(reading) for reading in item.readings]
+    out: list[list[tuple[str, frozenset[str] | None]]] = []
     for k, reading in enumerate(item.readings):
         before = item.readings[k - 1] if k else None
-        leans = any((m.how != "named") for m in reading.mentions) or not reading.mentions
-        if context == "plain":
-            out.append(reading.sentence.text)
-        elif context == "title":
-            out.append(f"{item.article.title.rstrip('.')}. {resolver.premise(reading)}")
-        else:
-            lead = before if context == "before" or (context == "leaning" and leans) else None
-            out.append(resolver.premise(reading, lead))
+        leans = any(m.how != "named" for m in reading.mentions) or not reading.mentions
+        lead = before if context == "before" or (context == "leaning" and leans) else None
+        text = reading.sentence.text if context == "plain" else resolver.premise(reading, lead)
+        out.append([(f"{item.article.title.rstrip('.')}. {text}" if context == "title" else text, None)])
     return out
 
 
-def scored(item: Marked, scorer: Scorer, cache: Path | None, context: str = "none") -> list[Scores]:
-    """The scores of every sentence x proposition, kept in `cache` (a file a sentence) if one is given."""
-    texts = list(dict.fromkeys(p.text for p in propositions(item.config)))
-    items = [(premise, texts) for premise in premises(item, context)]
+def scored(item: Marked, scorer: Scorer, cache: Path | None, context: str = "clauses") -> list[Scores]:
+    """The scores of every sentence x proposition, kept in `cache` (a file a premise) if one is given."""
+    wanted = propositions(item.config)
+    texts = list(dict.fromkeys(p.text for p in wanted))
+    column = {text: k for k, text in enumerate(texts)}
+    read = premises(item, context)
+    items = [
+        (premise, texts if actors is None else list(dict.fromkeys(p.text for p in wanted if p.actor in actors)))
+        for sentence in read
+        for premise, actors in sentence
+    ]
+    results = iter(_cached(items, scorer, cache))
+    rows = []
+    for sentence in read:
+        row = next(results).copy()
+        for _, actors in sentence[1:]:
+            row[[column[p.text] for p in wanted if actors and p.actor in actors]] = next(results)
+        rows.append(row)
+    return rows
+
+
+def _cached(items: list[tuple[str, list[str]]], scorer: Scorer, cache: Path | None) -> list[Scores]:
     if cache is None:
         return scorer.score(items)
     cache.mkdir(parents=True, exist_ok=True)
@@ -155,7 +171,9 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--lines", default="", help="only these lines of each file, e.g. 6,12 (the dev lines)")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--context", choices=["none", "plain", "before", "leaning", "title"], default="none")
+    parser.add_argument(
+        "--context", choices=["clauses", "none", "plain", "before", "leaning", "title"], default="clauses"
+    )
     parser.add_argument("--cache", type=Path, help="folder for scores, so that a second run scores nothing")
     parser.add_argument("--threshold", type=float, help="instead of the head's own")
     parser.add_argument("--errors", action="store_true", help="print every error")

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--without-lines", default="6,12")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--context", default="none")
+    parser.add_argument("--context", default="clauses")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, help="default: head.json in the model's folder")
     args = parser.parse_args()

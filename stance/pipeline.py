@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow.parquet as pq
 
 from stance import __version__, report
@@ -64,7 +65,7 @@ def readings(store: Store, resolver: Resolver) -> Iterator[tuple[Stored, list[Re
 def premises(
     store: Store, resolver: Resolver, wanted: Sequence[Proposition], gate: bool
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The premise of every sentence with the hypotheses it meets: all of them, or with `gate` those about actors that
+    """The premises of every sentence with the hypotheses they meet: all of them, or with `gate` those about actors that
     the sentence or the one before it names or stands for."""
     everything = tuple(dict.fromkeys(p.text for p in wanted))
     for _, read_sentences in readings(store, resolver):
@@ -75,7 +76,9 @@ def premises(
             if gate:
                 near = present | before
                 texts = tuple(dict.fromkeys(p.text for p in wanted if p.actor in near))
-            yield resolver.premise(reading), texts
+            for premise, actors in resolver.premises(reading):
+                own = tuple(dict.fromkeys(p.text for p in wanted if actors and p.actor in actors))
+                yield premise, texts if actors is None else own
             before = present
 
 
@@ -124,8 +127,11 @@ def observe(
     scores = units.read(fingerprint, hypotheses)
     for item, read_sentences in readings(store, resolver):
         rows = []
-        for _ in read_sentences:
+        for reading in read_sentences:
             row, cut = next(scores)
+            for _ in resolver.premises(reading)[1:]:
+                clause, _ = next(scores)
+                row = np.where(np.isnan(clause), row, clause)
             rows.append(row)
             clipped[item.article.id] += cut
         yield from judge.observe(item.article, read_sentences, rows, item.copy_of)
@@ -171,6 +177,7 @@ def run(
             units.close()
         rows, counts = article_rows(store, clipped)
         report.write_articles(rows, out)
+        sentence_count = counts.pop("sentences", 0)
         manifest: dict[str, Any] = {
             "stance": __version__,
             "command": sys.argv[1:],
@@ -180,7 +187,8 @@ def run(
             "gate": gate,
             "counts": counts
             | {
-                "sentences": units.count,
+                "sentences": sentence_count,
+                "premises": units.count,
                 "propositions": len(propositions(config)),
                 "pairs_scored_now": pairs,
                 "sentences_clipped": sum(clipped.values()),
@@ -269,6 +277,7 @@ def article_rows(store: Store, clipped: Counter[str]) -> tuple[Iterator[dict[str
             article = item.article
             drops = Counter(d.reason for d in article.drops)
             counts["articles"] += 1
+            counts["sentences"] += len(item.sentences)
             status, reason = "read", ""
             if item.copy_of:
                 status, reason = "copy", f"copy of {item.copy_of}"

@@ -68,6 +68,15 @@ def test_two_clauses_have_two_voices() -> None:
     assert reading.voices == {"norland", "sudmark"}
 
 
+def test_two_clauses_are_read_apart_for_those_who_head_them() -> None:
+    reading = read("The US alleges that rebels hide in Norland – a charge Kestrel Palace vehemently denies.")[0]
+    whole, first, second = RESOLVER.premises(reading)
+    assert whole[1] is None
+    assert first == ("The US (United States) alleges that rebels hide in Norland", {"us"})
+    assert second == ("A charge Kestrel Palace (Norland) vehemently denies.", {"norland"})
+    assert len(RESOLVER.premises(read("Norland said that it would stay, and that was that.")[0])) == 1
+
+
 def test_the_accused_is_not_heard_though_it_speaks_in_another_clause() -> None:
     reading = read("Sudmark accuses Norland of bad faith, while Norland maintains that it kept its word.")[0]
     assert reading.accused == {"norland"}

@@ -169,6 +169,8 @@ def test_sentences_of_the_store_are_the_text_at_their_offsets(corpus: Path, tiny
 
 def stance(*arguments: str, code: str = "", **options: Any) -> "subprocess.Popen[str]":
     """The command in a process of its own; `code` runs before it (to write parts often enough to be killed between)."""
+    # A shell that works in the background leaves SIGINT ignored to its children.
+    options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     program = f"import stance.scores.units; {code}\nfrom stance.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],

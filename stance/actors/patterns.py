@@ -36,6 +36,9 @@ ACCUSING = re.compile(
     r"point(?:s|ed|ing) (?:a |the )?fingers?|suspect\w*)\b",
     re.IGNORECASE,
 )
+# Where another clause, with a head of its own, may begin; and what is left hanging when the clause before ends there.
+CLAUSE = re.compile(r"(?:;|:|—|–|, (?:but|while|and|though|although|whereas|which))\s")
+TRAILING = re.compile(r"(?:,? (?:but|while|and|though|although|whereas|which)|\s*[;:—–,])+\s*$")
 # What stands in front of the one who is accused.
 ACCUSED = re.compile(
     r"\b(?:(?:accus(?:e|es|ed|ing)|blam(?:e|es|ed|ing)|denounc(?:e|es|ed|ing)|suspect(?:s|ed)?|fingers? at)\s+"

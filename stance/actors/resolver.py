@@ -1,6 +1,7 @@
 """Reads the sentences of an article, in order, for who is named, who is stood for, and whose word is given."""
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,6 +14,7 @@ from stance.actors.patterns import (
     ACCUSING,
     ADDRESSED,
     ANONYMOUS,
+    CLAUSE,
     FORMER,
     GLOSS,
     IMPERSONAL,
@@ -25,6 +27,7 @@ from stance.actors.patterns import (
     RETRACTION,
     SPOKE,
     TITLES,
+    TRAILING,
     VERB,
     Place,
     fold,
@@ -36,6 +39,9 @@ from stance.actors.patterns import (
 )  # fmt: skip
 from stance.config import Config
 from stance.data import Sentence
+
+# A clause of three words ("which it denies") leans on the rest too much to be read alone.
+MIN_CLAUSE_WORDS = 4
 
 OUTSIDER = ""
 """The voice of somebody who is no actor: an analyst, a former official, an unknown name."""
@@ -63,7 +69,8 @@ class Reading:
     name; `accused`: actors of whom somebody alleges something;
     `addressed`: actors who are told or asked something ("was told that"), which shows nothing of what they want;
     `anonymous`: it rests on unnamed sources; `retracts`:
-    it takes back what its speaker said before.
+    it takes back what its speaker said before; `clauses`: where several clauses have heads of their own, the start, end
+    and heads of each (else empty).
     """
 
     sentence: Sentence
@@ -76,6 +83,7 @@ class Reading:
     accusing: bool
     question: bool
     retracts: bool
+    clauses: tuple[tuple[int, int, frozenset[str]], ...]
 
     def present(self) -> set[str]:
         """Actors that are named or stood for here, former officials apart."""
@@ -203,6 +211,7 @@ class Resolver:
             bool(ACCUSING.search(text)),
             text.rstrip("\"'”’ ").endswith("?"),
             retracts,
+            _clauses(outside, mentions),
         )
         if outsider:
             return reading, OUTSIDER
@@ -213,11 +222,26 @@ class Resolver:
             lead = lead if lead is not None or NAME.search(outside) else carry
         return reading, lead
 
-    def premise(self, reading: Reading, before: Reading | None = None) -> str:
-        """The sentence as the model reads it: a name, metonym or pronoun is followed by its actor in brackets, once
-        for each form; `before` is put in front as context."""
-        text, shift, seen = reading.sentence.text, 0, set[str]()
+    def premises(self, reading: Reading) -> list[tuple[str, frozenset[str] | None]]:
+        """What the model reads, and for whom: the sentence for everybody (None); then, where two clauses have heads of
+        their own, each clause for those who head no other. "US officials allege X, which Kabul denies" would else
+        pass for one stance of both."""
+        found: list[tuple[str, frozenset[str] | None]] = [(self.premise(reading), None)]
+        for begin, end, heads in reading.clauses:
+            own = frozenset(h for h in heads if sum(h in other for *_, other in reading.clauses) == 1)
+            text = TRAILING.sub("", self.premise(reading, span=(begin, end)))
+            if own and len(text.split()) >= MIN_CLAUSE_WORDS:
+                found.append((text[:1].upper() + text[1:], own))
+        return found
+
+    def premise(self, reading: Reading, before: Reading | None = None, span: tuple[int, int] = (0, sys.maxsize)) -> str:
+        """The sentence, or a span of it, as the model reads it: a name, metonym or pronoun is followed by its actor in
+        brackets, once for each form; `before` is put in front as context."""
+        first, last = span
+        text, shift, seen = reading.sentence.text[first:last], -first, set[str]()
         for mention in reading.mentions:
+            if mention.start < first or mention.end > last:
+                continue
             form = reading.sentence.text[mention.start : mention.end]
             label = self.labels[mention.actor]
             if mention.former or form.lower() in seen or (mention.how == "named" and shows(form, label)):
@@ -282,6 +306,20 @@ def _voices(outside: str, mentions: Sequence[Mention]) -> tuple[set[str], bool, 
         ):
             outsider = outsider or not voices
     return voices, outsider and not voices, bool(clauses)
+
+
+def _clauses(outside: str, mentions: Sequence[Mention]) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """See Reading.clauses; a clause without a head, or with the same one, belongs to the one before it."""
+    found: list[tuple[int, int, frozenset[str]]] = []
+    for begin, end in pairwise([0, *(m.end() for m in CLAUSE.finditer(outside)), len(outside)]):
+        inside = [m for m in mentions if begin <= m.start < end and not m.quoted and not m.former]
+        head = next((m for m in inside if m.place in ("subject", "owner")), None)
+        heads = frozenset(_with_mates(outside, inside, head))
+        if found and heads <= found[-1][2]:
+            found[-1] = (found[-1][0], end, found[-1][2])
+        else:
+            found.append((begin, end, heads))
+    return tuple(found) if sum(bool(heads) for *_, heads in found) > 1 else ()
 
 
 def _spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:
