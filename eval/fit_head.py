@@ -56,6 +56,7 @@ def main() -> None:
         print(f"\r{number + 1} articles", end="", file=sys.stderr)
     print(file=sys.stderr)
     x, y, g = np.array(rows), np.array(labels), np.array(groups)
+    print("means: " + ", ".join(f"{name} {mean:.2f}" for name, mean in zip(FEATURES, x.mean(0), strict=True)))
 
     def score(p: "np.ndarray", threshold: float) -> dict[str, float]:
         best: dict[Key, tuple[float, str]] = {}

@@ -70,10 +70,12 @@ def test_two_clauses_have_two_voices() -> None:
 
 def test_two_clauses_are_read_apart_for_those_who_head_them() -> None:
     reading = read("The US alleges that rebels hide in Norland – a charge Kestrel Palace vehemently denies.")[0]
-    whole, first, second = RESOLVER.premises(reading)
+    whole, first = RESOLVER.premises(reading)
     assert whole[1] is None
     assert first == ("The US (United States) alleges that rebels hide in Norland", {"us"})
-    assert second == ("A charge Kestrel Palace (Norland) vehemently denies.", {"norland"})
+    # "A charge Kestrel Palace denies" says nothing by itself: Norland is judged by the whole.
+    *_, second = RESOLVER.premises(read("The US backs the plan, while Kestrel Palace vehemently opposes it.")[0])
+    assert second == ("Kestrel Palace (Norland) vehemently opposes it.", {"norland"})
     assert len(RESOLVER.premises(read("Norland said that it would stay, and that was that.")[0])) == 1
 
 

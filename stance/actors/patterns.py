@@ -38,6 +38,11 @@ ACCUSING = re.compile(
 )
 # Where another clause, with a head of its own, may begin; and what is left hanging when the clause before ends there.
 CLAUSE = re.compile(r"(?:;|:|—|–|, (?:but|while|and|though|although|whereas|which))\s")
+# A clause that says "which" or "an allegation" of the one before it cannot be read without it.
+LEANING = re.compile(
+    r"(?:an?|the|this|that|such an?) (?:allegation|accusation|charge|claim|demand|offer|idea|move|view)s?\b",
+    re.IGNORECASE,
+)
 TRAILING = re.compile(r"(?:,? (?:but|while|and|though|although|whereas|which)|\s*[;:—–,])+\s*$")
 # What stands in front of the one who is accused.
 ACCUSED = re.compile(

@@ -19,6 +19,7 @@ from stance.actors.patterns import (
     GLOSS,
     IMPERSONAL,
     INVERTED,
+    LEANING,
     LIST,
     NAME,
     OUTSIDE,
@@ -230,7 +231,8 @@ class Resolver:
         for begin, end, heads in reading.clauses:
             own = frozenset(h for h in heads if sum(h in other for *_, other in reading.clauses) == 1)
             text = TRAILING.sub("", self.premise(reading, span=(begin, end)))
-            if own and len(text.split()) >= MIN_CLAUSE_WORDS:
+            leans = LEANING.match(text) or reading.sentence.text[:begin].rstrip().endswith("which")
+            if own and not leans and len(text.split()) >= MIN_CLAUSE_WORDS:
                 found.append((text[:1].upper() + text[1:], own))
         return found
 
