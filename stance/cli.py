@@ -167,12 +167,10 @@ def _show(table: "Table") -> None:
 
 def _summary(out: Path, manifest: dict) -> None:  # type: ignore[type-arg]
     c = manifest["counts"]
-    parts = [f"{c.get('articles', 0)} articles", f"{c['sentences']} sentences", f"{c['propositions']} propositions"]
-    parts += [
-        f"{c[k]} {name}"
-        for k, name in (("copy", "copies"), ("undated", "undated"), ("rejected", "rejected"))
-        if c.get(k)
-    ]
+    kinds = [("articles", "article", "articles"), ("sentences", "sentence", "sentences")]
+    kinds += [("propositions", "proposition", "propositions"), ("copy", "copy", "copies")]
+    kinds += [("undated", "undated", "undated"), ("rejected", "rejected", "rejected")]
+    parts = [f"{c[key]} {one if c[key] == 1 else many}" for key, one, many in kinds if c.get(key)]
     typer.echo(f"{', '.join(parts)}; {c['pairs_scored_now']} pairs scored now")
     names = (
         "stance_matrix.csv",
