@@ -18,7 +18,7 @@ from stance.errors import InputError
 
 T = TypeVar("T")
 TEMPORARY = ".tmp-"
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "128MB"
 
 
 def key(*texts: str) -> bytes:

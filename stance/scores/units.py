@@ -19,6 +19,8 @@ from stance.scores.parts import TEMPORARY, batched, has_parts, key, make_folder,
 from stance.scores.store import Store
 
 FLUSH_SECONDS = 20.0
+# However fast the model: what waits to be written must not fill memory.
+FLUSH_ROWS = 8192
 
 SCORES = pa.schema(
     [
@@ -143,7 +145,7 @@ class Units:
 
 
 class ScoreWriter:
-    """Collects scores and writes a part every 20 seconds, and at the end, however it ends."""
+    """Collects scores and writes a part every 20 seconds or 8,192 premises, and at the end, however it ends."""
 
     def __init__(self, units: Units, fingerprint: str) -> None:
         self.units, self.folder = units, units._parts(fingerprint)
@@ -168,7 +170,7 @@ class ScoreWriter:
                 "scores": scores.ravel().tolist(),
             }
         )
-        if time.monotonic() - self.last >= FLUSH_SECONDS:
+        if time.monotonic() - self.last >= FLUSH_SECONDS or len(self.rows) >= FLUSH_ROWS:
             self.flush()
 
     def flush(self) -> None:
