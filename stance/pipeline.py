@@ -34,14 +34,7 @@ Progress = Callable[[int, int], None]
 CALL_PAIRS = 2048
 
 
-def read(
-    store: Store,
-    inputs: Sequence[str],
-    metadata: Path | None,
-    *,
-    replace: bool,
-    languages: frozenset[str] | None = None,
-) -> int:
+def read(store: Store, inputs: Sequence[str], metadata: Path | None, *, replace: bool) -> int:
     """Read inputs into the store; see Store.write_articles for `replace`. Returns the number of articles added."""
 
     def found() -> Iterator[tuple[Article, Sequence[Sentence]] | Rejected]:

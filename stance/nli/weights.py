@@ -10,13 +10,13 @@ from torch import Tensor
 
 from stance.errors import ModelError
 
-HASHED = (".safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "config.json", "head.json")
+HASHED = (".safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "config.json")
 
 
 def digest(folder: Path) -> str:
     """SHA-256 over the files of a model folder that can change a score (name and content, in order of name)."""
     total = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.name.endswith(HASHED) and p.name != "head.json"):
+    for path in sorted(p for p in folder.iterdir() if p.name.endswith(HASHED)):
         total.update(path.name.encode())
         with path.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
