@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -25,7 +24,7 @@ from stance.ingest import read_articles, sentences
 from stance.matrix import PERIODS, cells, diff
 from stance.nli import Scorer
 from stance.observe import Judge
-from stance.scores import Store, Stored, Units, sql_path
+from stance.scores import Store, Stored, Units, connect, sql_path
 
 Progress = Callable[[int, int], None]
 """Called with pairs done and pairs in all."""
@@ -202,7 +201,7 @@ def aggregate(
     left_out: Counter[str] = Counter()
     found = list(
         cells(
-            stored_observations(out, config),
+            stored_observations(out),
             period=period,
             aggregation=aggregation,
             min_sentences=min_sentences,
@@ -233,19 +232,15 @@ def open_run(out: Path) -> tuple[Config, dict[str, Any]]:
         return load_config(store.root / "config.yaml"), json.loads(manifest.read_text(encoding="utf-8"))
 
 
-def stored_observations(
-    out: Path, config: Config, actor: str | None = None, issue: str | None = None
-) -> Iterator[Observation]:
+def stored_observations(out: Path, actor: str | None = None, issue: str | None = None) -> Iterator[Observation]:
     """The observations of a run, by actor, issue and date; streamed."""
     path = out / "observations.parquet"
     if not path.exists():
         raise InputError(f"{path} is missing; give the command that began this run again")
     columns = ", ".join(f'"{f.name}"' for f in pq.read_schema(path) if f.name in Observation.__dataclass_fields__)
-    where = " AND ".join(
-        f"{name} = ${name}" for name, value in (("actor", actor), ("issue", issue)) if value is not None
-    )
     values = {name: value for name, value in (("actor", actor), ("issue", issue)) if value is not None}
-    with duckdb.connect(config={"memory_limit": "512MB"}) as db:
+    where = " AND ".join(f"{name} = ${name}" for name in values)
+    with connect(out / "store" / ".spill") as db:
         rows = db.execute(
             f"SELECT {columns} FROM read_parquet('{sql_path(path)}') "
             f"{'WHERE ' + where if where else ''} ORDER BY actor, issue, date, article_id, sentence_index",
@@ -301,7 +296,7 @@ def matrix_of(out: Path, config: Config, manifest: dict[str, Any], evidence: int
     """The cells of a run as it was last aggregated, in the config's order, with so much evidence (None: all)."""
     m = manifest["matrix"]
     found = cells(
-        stored_observations(out, config),
+        stored_observations(out),
         period=m["period"],
         aggregation=m["aggregation"],
         min_sentences=m["min_sentences"],
@@ -324,11 +319,11 @@ def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -
     }
     found = [
         o
-        for o in stored_observations(out, config, actor, issue)
+        for o in stored_observations(out, actor, issue)
         if period is None or any(in_period(o.date) == period for in_period in PERIODS.values())
     ]
     if period is not None and not found:
-        periods = sorted({o.date for o in stored_observations(out, config, actor, issue)})
+        periods = sorted({o.date for o in stored_observations(out, actor, issue)})
         yield f"nothing in {period}; there are observations of {', '.join(periods) or 'no date'}"
         return
     label = f"{config.actors[actor].label} / {config.issues[issue].label}"

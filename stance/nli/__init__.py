@@ -53,14 +53,12 @@ def find_model(name: str) -> Path | None:
     return next((p for p in candidates if (p / "config.json").is_file()), None)
 
 
-def load_scorer(
-    name: str = DEFAULT_MODEL, *, dtype: str = "auto", threads: int | None = None, pairs: int | None = None
-) -> Scorer:
+def load_scorer(name: str = DEFAULT_MODEL, *, dtype: str = "auto", threads: int | None = None) -> Scorer:
     """Load a model by folder, embedded name or Hugging Face name.
 
     A folder whose `config.json` has a `stance` block is scored packed and split; any other 2- or 3-class
     sequence-classification model is scored pair by pair. `dtype`: `auto` (bf16 where the processor computes it,
-    else fp32), `fp32` or `bf16`. `pairs` bounds the pairs in one batch of the pairwise scorer.
+    else fp32), `fp32` or `bf16`.
 
     Raises ModelError if it is missing, broken, or its labels are ambiguous.
     """
@@ -77,14 +75,14 @@ def load_scorer(
     from stance.nli import packed, pairwise
 
     if folder is None:
-        return _tested(pairwise.load(name, dtype=dtype, threads=threads, batch_pairs=pairs))
+        return _tested(pairwise.load(name, dtype=dtype, threads=threads))
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{folder / 'config.json'} is not JSON ({error}); fetch the model again") from error
     if isinstance(config, dict) and "stance" in config:
         return _tested(packed.load(folder, config, dtype=dtype, threads=threads))
-    return _tested(pairwise.load(str(folder), dtype=dtype, threads=threads, batch_pairs=pairs))
+    return _tested(pairwise.load(str(folder), dtype=dtype, threads=threads))
 
 
 def embedded() -> list[tuple[str, Path]]:

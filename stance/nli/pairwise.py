@@ -37,9 +37,7 @@ def columns(id2label: dict[int, str], name: str) -> tuple[list[int], bool]:
     )
 
 
-def load(
-    name: str, *, dtype: str = "auto", threads: int | None = None, batch_pairs: int | None = None
-) -> "PairwiseScorer":
+def load(name: str, *, dtype: str = "auto", threads: int | None = None) -> "PairwiseScorer":
     """Load a sequence-classification model from a folder or a hub name (safetensors only, no remote code)."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -61,7 +59,7 @@ def load(
     places, contradiction = columns(model.config.id2label, name)
     folder = Path(name)
     identity = digest(folder) if folder.is_dir() else f"{name}@{getattr(model.config, '_commit_hash', None)}"
-    return PairwiseScorer(model.eval(), tokenizer, name, places, contradiction, identity, batch_pairs)
+    return PairwiseScorer(model.eval(), tokenizer, name, places, contradiction, identity)
 
 
 class PairwiseScorer:
@@ -77,11 +75,9 @@ class PairwiseScorer:
         places: list[int],
         contradiction: bool,
         identity: str,
-        batch_pairs: int | None = None,
     ) -> None:
         self.model, self.tokenizer, self.name = model, tokenizer, name
         self.places, self.contradiction = places, contradiction
-        self.batch_pairs = batch_pairs or BATCH_TOKENS
         room = min(int(getattr(model.config, "max_position_embeddings", 512)), int(tokenizer.model_max_length))
         # RoBERTa's and MPNet's positions start behind their padding index.
         if model.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
@@ -133,11 +129,7 @@ class PairwiseScorer:
         first = 0
         while first < len(pairs):
             last = first + 1
-            while (
-                last < len(pairs)
-                and last - first < self.batch_pairs
-                and (last + 1 - first) * (pairs[last][0] + 4) <= BATCH_TOKENS
-            ):
+            while last < len(pairs) and (last + 1 - first) * (pairs[last][0] + 4) <= BATCH_TOKENS:
                 last += 1
             batch = pairs[first:last]
             inputs = self.tokenizer(
