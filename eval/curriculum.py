@@ -14,72 +14,23 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stance.actors import Reading, Resolver
-from stance.config import Actor, Config, Issue, Propositions, propositions
-from stance.data import Article, Observation
-from stance.ingest import sentences
+from stance.actors import Resolver
+from stance.config import propositions
+from stance.data import Observation
 from stance.nli import DEFAULT_MODEL, Scorer, Scores, load_scorer
+from stance.nli.curriculum import Key, Marked, marked
 from stance.observe import Judge
 
-Key = tuple[str, int, str, str]
-"""Article, marked sentence, actor, issue."""
 
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """An article of the curriculum, read as the pipeline reads it; sentence k is the marked sentence `place[k]`."""
-
-    config: Config
-    article: Article
-    readings: list[Reading]
-    place: list[int]
-    gold: dict[Key, str]
-    roles: dict[Key, str]
-    accused: dict[Key, str]
-
-
-def marked(line: str, drop: bool = False) -> Marked:
-    """Read one line of an `a*.jsonl` file."""
-    row = json.loads(line)
-    config = Config(
-        name="curriculum",
-        actors={k: Actor(label=v["label"], aliases=v["aliases"] or [v["label"]]) for k, v in row["actors"].items()},
-        issues={
-            k: Issue(label=v["label"], propositions=Propositions(support=v["support"], oppose=v["oppose"]))
-            for k, v in row["issues"].items()
-        },
-    )
-    text, edges = "", []
-    for sentence in row["sentences"]:
-        start = len(text) + bool(text)
-        text += (" " if text else "") + sentence["text"]
-        edges.append((start, len(text)))
-    article = Article(row["id"], text, row["title"], row["date"], "record", row.get("source", ""))
-    found = list(sentences(article))
-    place = [max(range(len(edges)), key=lambda k: min(edges[k][1], s.end) - max(edges[k][0], s.start)) for s in found]
-    gold: dict[Key, str] = {}
-    roles: dict[Key, str] = {}
-    accused: dict[Key, str] = {}
-    for number, sentence in enumerate(row["sentences"]):
-        for mark in sentence["marks"]:
-            key = (row["id"], number, mark["actor"], mark["issue"])
-            if mark["role"] == "accused":
-                accused[key] = mark["stance"]
-            else:
-                gold[key], roles[key] = mark["stance"], mark["role"]
-    return Marked(config, article, Resolver(config).read(found, row["date"], row["title"]), place, gold, roles, accused)
-
-
-def lines(files: list[Path], numbers: set[int], invert: bool = False) -> Iterator[str]:
-    """The numbered lines of each file (counted from 1), or with `invert` the others."""
+def lines(files: list[Path], numbers: set[int]) -> Iterator[str]:
+    """The numbered lines of each file (counted from 1), or all."""
     for path in files:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if not numbers or (number in numbers) != invert:
+            if not numbers or number in numbers:
                 yield line
 
 

@@ -1,6 +1,6 @@
 """Fit the head that `stance.observe` judges with, and write it as JSON beside the model.
 
-    python eval/fit_head.py models/curriculum/a1[6-9].jsonl models/curriculum/a2*.jsonl --without-lines 6,12
+    python eval/fit_head.py models/curriculum/a*.jsonl --lines 12
 
 One row a sentence x actor x issue x side; label 1 where that position is marked (accusations are not positions). A
 logistic regression on standardised features (scikit-learn), its strength and the threshold chosen by cross-validation
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from curriculum import Key, count, figures, lines, marked, scored
+from curriculum import count, figures, lines, scored
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -22,13 +22,14 @@ from sklearn.preprocessing import StandardScaler
 
 from stance.data import SIDES
 from stance.nli import DEFAULT_MODEL, find_model, load_scorer
+from stance.nli.curriculum import Key, marked
 from stance.observe import FEATURES, Evidence, role
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--without-lines", default="6,12")
+    parser.add_argument("--lines", default="12", help="only these lines of each file; 12 is dev, and 6 reports")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--context", default="clauses")
     parser.add_argument("--cache", type=Path)
@@ -38,8 +39,8 @@ def main() -> None:
     folder = find_model(args.model)
     rows, labels, groups, keys = [], [], [], []
     gold: dict[Key, str] = {}
-    numbers = {int(n) for n in args.without_lines.split(",") if n}
-    for number, line in enumerate(lines(args.files, numbers, invert=True)):
+    numbers = {int(n) for n in args.lines.split(",") if n}
+    for number, line in enumerate(lines(args.files, numbers)):
         item = marked(line)
         scores = scored(item, scorer, args.cache, args.context)
         values = Evidence(item.config, scorer.contradiction).features(item.readings, scores)

@@ -6,6 +6,8 @@ import json
 import platform
 import shutil
 import sys
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
@@ -103,6 +105,34 @@ def _calls(items: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[list[tuple[
             call, pairs = [], 0
     if call:
         yield call
+
+
+def bench(
+    inputs: Sequence[str], config: Config, scorer: Scorer, metadata: Path | None, seconds: float
+) -> dict[str, float]:
+    """Score articles for about `seconds` and keep nothing: propositions, pairs scored, pairs a second, pairs in all,
+    and the seconds all of them would take."""
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "run", config.name) as store:
+        read(store, inputs, metadata, replace=False)
+        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config), gate=False)))
+    if not items:
+        raise InputError("no sentence could be read from these inputs; expected articles in a format that README lists")
+    total = sum(len(hypotheses) for _, hypotheses in items)
+    scorer.score(items[:1])
+    begun, done = time.monotonic(), 0
+    for call in _calls(items):
+        scorer.score(call)
+        done += sum(len(hypotheses) for _, hypotheses in call)
+        if time.monotonic() - begun > seconds:
+            break
+    speed = done / (time.monotonic() - begun)
+    return {
+        "propositions": len(propositions(config)),
+        "pairs_scored": done,
+        "pairs_per_second": round(speed, 1),
+        "pairs": total,
+        "seconds_for_all": round(total / speed, 1),
+    }
 
 
 def observe(

@@ -1,25 +1,34 @@
 """Parse, call, print. No logic; the heavy modules are imported when a command needs them, so that --help is quick."""
 
-import errno
-import functools
-import json
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stance import __version__
-from stance.errors import InputError, StanceError
+from stance.cli.common import (
+    INTERRUPTED,
+    Aggregation,
+    ConfigFile,
+    Gate,
+    Inputs,
+    Metadata,
+    MinSentences,
+    Model,
+    Number,
+    Out,
+    Period,
+    RunFolder,
+    Threads,
+    reports_errors,
+    show,
+)
+from stance.cli.models import models
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from rich.table import Table
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 app = typer.Typer(
     help="Who stands where, on what, since when, and which sentence says so.",
@@ -27,56 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-models = typer.Typer(help="The models that can score.", no_args_is_help=True)
 app.add_typer(models, name="model")
-
-INTERRUPTED = 130
-
-Inputs = Annotated[
-    list[str], typer.Argument(help="Files, folders, globs, hf:NAME of a dataset, or - for standard input.")
-]
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="Actors, issues and propositions (YAML).")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; made if it is not there.")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
-Metadata = Annotated[
-    Path | None, typer.Option(help="CSV with the columns file, id, title, date, source, url; overrides what files say.")
-]
-Model = Annotated[str, typer.Option(help="Folder, name under models/, or hub name of an NLI model.")]
-Number = Annotated[str, typer.Option("--dtype", help="auto, fp32 or bf16.")]
-Threads = Annotated[int | None, typer.Option(help="Processor threads; default: all.")]
-Gate = Annotated[
-    bool,
-    typer.Option(
-        "--gate", help="Score an actor only where the sentence or the one before it names it: faster, misses some."
-    ),
-]
-Period = Annotated[str, typer.Option(help="day, week, month, quarter, year or all.")]
-Aggregation = Annotated[str, typer.Option(help="How sentences make a cell: mean, majority or bootstrap.")]
-MinSentences = Annotated[int, typer.Option(min=1, help="A cell with fewer sentences is blank.")]
-
-
-def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn what can go wrong into one line and its exit code; the only place that does."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except StanceError as error:
-            typer.echo(f"stance: {error}", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            typer.echo("stance: interrupted; what was scored is kept: give the same command again to go on", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                what = f"the disk is full ({error.strerror}); free some space and give the same command again to go on"
-            else:
-                what = f"{error.filename or 'a file'}: {error.strerror or error}; check that it exists and may be used"
-            typer.echo(f"stance: {what}", err=True)
-            raise typer.Exit(InputError.exit_code) from None
-
-    return wrapped
 
 
 def _stop(_signal: int, _frame: object) -> None:
@@ -153,16 +113,8 @@ def _score(
             min_sentences=min_sentences,
             progress=progress,
         )
-    _show(report.render_table(pipeline.matrix_of(out, loaded, manifest), loaded))
+    show(report.render_table(pipeline.matrix_of(out, loaded, manifest), loaded))
     _summary(out, manifest)
-
-
-def _show(table: "Table") -> None:
-    """Print a table; into a pipe or a file, at the width it was laid out for."""
-    from rich.console import Console
-
-    console = Console()
-    (console if console.is_terminal else Console(width=100)).print(table)
 
 
 def _summary(out: Path, manifest: dict) -> None:  # type: ignore[type-arg]
@@ -241,7 +193,7 @@ def matrix(
     cells = pipeline.aggregate(
         out, config, manifest, period=period, aggregation=aggregation, min_sentences=min_sentences
     )
-    _show(report.render_table(cells, config))
+    show(report.render_table(cells, config))
 
 
 @app.command()
@@ -304,25 +256,6 @@ def diff(
         typer.echo(line)
     if not lines:
         typer.echo("no cell moved")
-
-
-@models.command("list")
-@reports_errors
-def model_list() -> None:
-    """The models in this installation."""
-    from stance.nli import embedded
-
-    for name, path in embedded():
-        typer.echo(f"{name}\t{path}")
-
-
-@models.command("info")
-@reports_errors
-def model_info(name: Annotated[str, typer.Argument(help="Folder or name.")] = "stance-nli") -> None:
-    """Load a model, test it on fixed pairs, and print what it is."""
-    from stance.nli import load_scorer
-
-    typer.echo(json.dumps(load_scorer(name).describe(), indent=1))
 
 
 def main() -> None:

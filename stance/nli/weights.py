@@ -1,4 +1,5 @@
-"""Weights on disk: safetensors, optionally int8 by row (weight = int8 * scale), and the hash that names them."""
+"""Weights on disk: safetensors, optionally as whole numbers with scales (weight = number * scale), and the hash that
+names them."""
 
 import hashlib
 from pathlib import Path
@@ -24,7 +25,7 @@ def digest(folder: Path) -> str:
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder in float32, `NAME.int8` with `NAME.scale` dequantised to NAME."""
+    """All tensors of a folder in float32; `NAME.int6` or `NAME.int8` with `NAME.scale` is dequantised to NAME."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ModelError(f"{folder} has no .safetensors file (pickled weights are not read); fetch the model again")
@@ -35,12 +36,52 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path} cannot be read ({error}); it may be cut short: fetch the model again") from error
     tensors: dict[str, Tensor] = {}
-    for name in list(raw):
-        if name.endswith(".int8"):
-            base = name.removesuffix(".int8")
-            if base + ".scale" not in raw:
-                raise ModelError(f"{folder}: {name} has no {base}.scale beside it; fetch the model again")
-            tensors[base] = raw[name].to(torch.float32) * raw[base + ".scale"][:, None]
-        elif not (name.endswith(".scale") and name.removesuffix(".scale") + ".int8" in raw):
-            tensors[name] = raw[name].to(torch.float32)
-    return tensors
+    stored = [name for name in raw if name.endswith((".int6", ".int8"))]
+    for name in stored:
+        base, kind = name.rsplit(".", 1)
+        scale = raw.pop(base + ".scale", None)
+        if scale is None:
+            raise ModelError(f"{folder}: {name} has no {base}.scale beside it; fetch the model again")
+        values = raw.pop(name)
+        if kind == "int6":
+            grouped = _unpack(values).unflatten(1, (scale.shape[1], -1))
+            tensors[base] = (grouped * scale.to(torch.float32)[:, :, None]).flatten(1)
+        else:
+            tensors[base] = values.to(torch.float32) * scale[:, None]
+    return tensors | {name: tensor.to(torch.float32) for name, tensor in raw.items()}
+
+
+GROUP = 64
+
+
+def quantise(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Matrices of over 100,000 elements as 6-bit whole numbers (-31 to 31), four in three bytes, with one float16 scale
+    for each 64 of a row; the rest unchanged. Where rows are no multiple of 64: int8 with one float32 scale a row."""
+    out: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if tensor.dim() != 2 or tensor.numel() <= 100_000:
+            out[name] = tensor
+        elif tensor.shape[1] % GROUP:
+            scale = (tensor.abs().amax(1) / 127).clamp(min=1e-12)
+            out[name + ".int8"] = (tensor / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
+            out[name + ".scale"] = scale
+        else:
+            grouped = tensor.unflatten(1, (-1, GROUP))
+            half = (grouped.abs().amax(2) / 31).clamp(min=1e-7).to(torch.float16)
+            whole = (grouped / half.to(torch.float32)[:, :, None]).round().clamp(-31, 31)
+            out[name + ".int6"], out[name + ".scale"] = _pack(whole.flatten(1)), half
+    return out
+
+
+def _pack(whole: Tensor) -> Tensor:
+    """(n, m) in -31..31 -> (n, m * 3 / 4) bytes."""
+    a, b, c, d = (whole + 32).to(torch.int32).unflatten(1, (-1, 4)).unbind(2)
+    word = a << 18 | b << 12 | c << 6 | d
+    return torch.stack([word >> 16, word >> 8 & 255, word & 255], 2).to(torch.uint8).flatten(1)
+
+
+def _unpack(packed: Tensor) -> Tensor:
+    """The inverse of `_pack`, in float32."""
+    x, y, z = packed.to(torch.int32).unflatten(1, (-1, 3)).unbind(2)
+    word = x << 16 | y << 8 | z
+    return (torch.stack([word >> 18, word >> 12 & 63, word >> 6 & 63, word & 63], 2) - 32).flatten(1).to(torch.float32)

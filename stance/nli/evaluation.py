@@ -1,0 +1,172 @@
+"""A model against labelled premises and hypotheses: accuracy, macro-F1, wrong signs, calibration."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.errors import InputError
+from stance.nli import Scorer, Scores
+from stance.nli.curriculum import is_dev, passage
+from stance.nli.examples import ALLOWED, event_example, held_out, read_pairs
+
+Group = tuple[str, list[str], list[tuple[int, ...]]]
+"""A premise, its hypotheses, and for each the labels that are right."""
+
+_DRAWS = 1000
+_BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one file. Intervals are 95% bootstraps over premises (1,000 draws).
+
+    `classes`: 3, or 2 where the file tells entailment from the rest alone (labels `not_entailment`, or no
+    contradiction at all): then neutral and contradiction count as one. `sign_errors`: of the pairs marked entailment
+    or contradiction and answered by either, the share answered by the other. `ece`: expected calibration error of the
+    surest label, 15 bins of equal width (Guo et al., ICML 2017).
+    """
+
+    name: str
+    n: int
+    premises: int
+    classes: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    macro_f1: float
+    macro_f1_low: float
+    macro_f1_high: float
+    sign_errors: float | None
+    ece: float
+
+
+def groups(name: str, *, dev: bool, limit: int | None, seed: int = 0) -> list[Group]:
+    """What a file asks, by premise: passages of the curriculum (`propositions`), PLOVER rows (`label_raw`), or pairs.
+
+    `dev`: only what no recipe trains on (a curriculum's dev lines, held-out premises of other files). `limit`: at most
+    so many premises, drawn with `seed`. Raises InputError.
+    """
+    found = list(_groups(name, dev))
+    if limit is not None and limit < len(found):
+        found = random.Random(seed).sample(found, limit)
+    return found
+
+
+def _groups(name: str, dev: bool) -> Iterator[Group]:
+    path = Path(name)
+    if path.suffix == ".jsonl" and path.exists():
+        texts = path.read_text(encoding="utf-8").splitlines()
+        if texts and "propositions" in json.loads(texts[0]):
+            for number, line in enumerate(texts, 1):
+                if not dev or is_dev("passages", number):
+                    p = passage(line)
+                    yield p.premise, p.hypotheses, [(label,) for label in p.labels]
+            return
+    if path.suffix == ".parquet" and path.exists():
+        import pyarrow.parquet as pq
+
+        if "label_raw" in pq.read_schema(path).names:
+            for row in pq.read_table(path).to_pylist():
+                if not dev or held_out(row["text"]):
+                    example = event_example(row)
+                    yield example.premise, list(example.hypotheses), list(example.allowed)
+            return
+    by_premise: dict[str, list[dict[str, str]]] = {}
+    for row in read_pairs(name):
+        if not dev or held_out(row["premise"]):
+            by_premise.setdefault(row["premise"], []).append(row)
+    for premise, rows in by_premise.items():
+        yield premise, [r["hypothesis"] for r in rows], [ALLOWED[r["label"]] for r in rows]
+
+
+def evaluate_files(names: Sequence[str], scorer: Scorer, *, dev: bool, limit: int | None) -> list[Figures]:
+    """Figures of every file, and of all together (by pair) where there are several of three classes."""
+    each = [(name, groups(name, dev=dev, limit=limit)) for name in names]
+    empty = [name for name, found in each if not found]
+    if empty:
+        raise InputError(f"{empty[0]}: nothing to measure{' among what is held out' if dev else ''}; name other files")
+    stems = [Path(name).stem if Path(name).exists() else name for name in names]
+    figures = [evaluate(stem, found, scorer)[0] for stem, (_, found) in zip(stems, each, strict=True)]
+    # Files of one kind, such as the curriculum's, are parts of one test.
+    if len(names) > 1 and all(f.classes == 3 for f in figures):
+        figures.append(evaluate("all", [g for _, found in each for g in found], scorer)[0])
+    return figures
+
+
+def as_rows(figures: Sequence[Figures]) -> list[list[str]]:
+    """Cells for a table: file, pairs, accuracy and macro-F1 with their intervals, sign errors, ECE."""
+    return [
+        [
+            f.name,
+            str(f.n),
+            f"{f.accuracy:.3f} [{f.accuracy_low:.3f}, {f.accuracy_high:.3f}]",
+            f"{f.macro_f1:.3f} [{f.macro_f1_low:.3f}, {f.macro_f1_high:.3f}]",
+            "" if f.sign_errors is None else f"{f.sign_errors:.1%}",
+            f"{f.ece:.3f}",
+        ]
+        for f in figures
+    ]
+
+
+def evaluate(name: str, found: Sequence[Group], scorer: Scorer, batch: int = 256) -> tuple[Figures, Scores]:
+    """Figures of `scorer` on these groups, and its probabilities (pairs, 3) in their order."""
+    tables = []
+    for first in range(0, len(found), batch):
+        tables += scorer.score([(premise, hypotheses) for premise, hypotheses, _ in found[first : first + batch]])
+    scores = np.concatenate(tables) if tables else np.empty((0, 3), np.float32)
+    allowed = [x for _, _, labels in found for x in labels]
+    owner = np.repeat(np.arange(len(found)), [len(h) for _, h, _ in found])
+    return _figures(name, scores, allowed, owner), scores
+
+
+def _figures(name: str, scores: Scores, allowed: Sequence[tuple[int, ...]], owner: NDArray[np.int64]) -> Figures:
+    two = any(len(x) > 1 for x in allowed) or not any(2 in x for x in allowed)
+    gold = np.array([x[0] if len(x) == 1 else 1 for x in allowed])
+    guess = scores.argmax(1)
+    signs = (gold != 1) & (guess != 1)
+    wrong = float((guess[signs] != gold[signs]).mean()) if signs.any() and not two else None
+    sure = scores.max(1)
+    if two:
+        gold, guess = np.minimum(gold, 1), np.minimum(guess, 1)
+        sure = np.maximum(scores[:, 0], 1 - scores[:, 0])
+        guess = (scores[:, 0] < 0.5).astype(int)
+    size = 2 if two else 3
+    right = gold == guess
+    table = np.zeros((int(owner.max(initial=-1)) + 1, size, size))
+    np.add.at(table, (owner, gold, guess), 1)
+    rng = np.random.default_rng(0)
+    n = len(table)
+    draws = np.array([_two(table[rng.integers(0, n, n)].sum(0)) for _ in range(_DRAWS)])
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    accuracy, macro = _two(table.sum(0))
+    return Figures(
+        name, len(gold), n, size, accuracy, float(low[0]), float(high[0]), macro, float(low[1]), float(high[1]), wrong,
+        calibration_error(sure, right),
+    )  # fmt: skip
+
+
+def _two(table: NDArray[np.float64]) -> tuple[float, float]:
+    """Accuracy and macro-F1 over the labels that occur, of a confusion table (gold, guess)."""
+    hits, rows, columns = table.diagonal(), table.sum(1), table.sum(0)
+    f1 = 2 * hits / np.maximum(rows + columns, 1)
+    return float(hits.sum() / max(1, table.sum())), float(f1[rows > 0].mean())
+
+
+def reliability(sure: NDArray[np.float32], right: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
+    """Mean probability, share right, and number of pairs, of each bin that has any."""
+    bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+    return [
+        (float(sure[bins == k].mean()), float(right[bins == k].mean()), int((bins == k).sum()))
+        for k in range(_BINS)
+        if (bins == k).any()
+    ]
+
+
+def calibration_error(sure: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error, 15 bins of equal width."""
+    return sum(n * abs(p - share) for p, share, n in reliability(sure, right)) / max(1, len(sure))

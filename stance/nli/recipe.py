@@ -1,0 +1,89 @@
+"""A training recipe: YAML -> Recipe."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stance.errors import ConfigError
+
+Share = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Layout(_Strict):
+    """The `stance` block of the model's config.json."""
+
+    split: int = Field(4, ge=0)
+    hypothesis_position: int = Field(96, ge=1)
+    max_premise: int = Field(200, ge=8)
+    max_hypothesis: int = Field(48, ge=8)
+
+
+class Source(_Strict):
+    """Where examples come from.
+
+    `kind`: `passages` and `articles` of the curriculum (their dev lines are never read), `pairs` (premise,
+    hypothesis, label; Parquet or JSONL, or a `datasets` name), `events` (PLOVER: sentence, actor, target, root).
+    `share`: part of the hypotheses that comes from here, relative to the other sources' shares.
+    `rows`: at most so many rows of a file (`pairs`), by file name; files not named are read whole.
+    """
+
+    kind: Literal["passages", "articles", "pairs", "events"]
+    files: list[str] = Field(min_length=1)
+    share: Share = 1.0
+    rows: dict[str, int] = {}
+    without: list[str] = []
+    """Genres to leave out (`pairs`)."""
+
+
+class Recipe(_Strict):
+    """Everything that decides the weights, save the device."""
+
+    name: str
+    start: Path
+    """Folder of the model to start from: a plain encoder or a stance model."""
+    seed: int = 0
+    layout: Layout = Layout()  # type: ignore[call-arg]
+    frozen_layers: int = Field(4, ge=0)
+    rank: int = Field(0, ge=0)
+    """Of the adapters; 0 trains every weight above the frozen layers."""
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    warmup: int = Field(50, ge=0)
+    decay: float = Field(0.3, ge=0, le=1)
+    steps: int = Field(gt=0)
+    step_tokens: int = Field(3072, ge=64)
+    row_tokens: int = Field(384, ge=64)
+    bf16: bool = False
+    """On a processor (a CUDA device always computes in bf16)."""
+    teachers: list[Path] = []
+    """Model folders whose probabilities are learnt beside the labels."""
+    soft_weight: float = Field(0.5, ge=0, le=1)
+    storage: Literal["int6", "fp32"] = "int6"
+    sources: list[Source] = Field(min_length=1)
+
+    def identity(self) -> str:
+        """Hash of what a checkpoint depends on."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe; its paths are relative to the working directory. Raises ConfigError."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Recipe.model_validate(tree)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); name a YAML file as in models/recipes/"
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    except ValidationError as error:
+        faults = (f"{path}: {'.'.join(map(str, e['loc'])) or 'top'}: {e['msg']}" for e in error.errors())
+        raise ConfigError("\n".join(faults)) from error
