@@ -4,7 +4,7 @@
 
 Temperature (Guo et al., ICML 2017): one divisor of the logits, fitted on the dev lines 20, 40, ... of the passages by
 the likelihood, and worked into the classifier's weights, so that nothing has to be told about it. The plot
-(`reliability.svg`) and the figures printed are of the other dev lines (10, 30, ...). `test_vectors.json`: pairs with
+(`reliability.svg`) and the figures printed are of the other dev lines (10, 30, ...). `training.svg`: the log beside the folder. `test_vectors.json`: pairs with
 their probabilities in float32, for `tests/test_nli.py`. Needs the extra `plot`.
 """
 
@@ -12,13 +12,18 @@ import argparse
 import json
 from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib import pyplot
 from safetensors.torch import load_file, save_file
 from scipy.optimize import minimize_scalar
 
 from stance.nli import Scores, load_scorer
 from stance.nli.curriculum import Passage, lines, passage
 from stance.nli.evaluation import calibration_error, reliability
+
+matplotlib.use("svg")
+matplotlib.rcParams["svg.hashsalt"] = "stance"
 
 
 def scored(folder: Path, passages: list[Passage]) -> tuple[Scores, "np.ndarray"]:
@@ -46,13 +51,21 @@ def work_in(folder: Path, temperature: float) -> None:
             save_file(divided, path)
 
 
+def plot_training(log: Path, path: Path) -> None:
+    """Loss by step (smoothed), and accuracy on dev lines where it was measured."""
+    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    dev = [e for e in entries if "dev_accuracy" in e]
+    figure, axis = pyplot.subplots(figsize=(6, 3))
+    axis.plot([e["step"] for e in entries], [e["smooth"] for e in entries], color="#0072b2")
+    axis.set(xlabel="step", ylabel="loss, smoothed")
+    if dev:
+        right = axis.twinx()
+        right.plot([e["step"] for e in dev], [e["dev_accuracy"] for e in dev], color="#d55e00", marker="o")
+        right.set(ylabel="accuracy on dev passages")
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None, "Creator": None})
+
+
 def plot(sure: "np.ndarray", right: "np.ndarray", path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "stance"
-    from matplotlib import pyplot
-
     points = reliability(sure, right)
     figure, axis = pyplot.subplots(figsize=(4, 4))
     axis.plot([1 / 3, 1], [1 / 3, 1], color="0.7", linewidth=1)
@@ -82,6 +95,9 @@ def main() -> None:
         print(f"{name}: likelihood {likelihood(table, gold, 1.0):.4f}, ECE {ece:.4f}, accuracy {right.mean():.4f}")
     print(f"temperature {temperature:.3f}, fitted on {len(dev[1::2])} passages, measured on {len(dev[0::2])}")
     plot(after.max(1), right, args.folder / "reliability.svg")
+    log = args.folder.parent / "log.jsonl"
+    if log.exists():
+        plot_training(log, args.folder / "training.svg")
     vectors = json.loads(args.vectors.read_text(encoding="utf-8"))
     scorer = load_scorer(str(args.folder), dtype="fp32")
     tables = scorer.score([(premise, vectors["hypotheses"]) for premise in vectors["premises"]])

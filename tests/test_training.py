@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from stance.cli import app
 from stance.errors import ConfigError, InputError, ModelError
-from stance.nli import examples, packed, training
+from stance.nli import examples, packed, trainee, training
 from stance.nli.curriculum import lines, passage
 from stance.nli.examples import held_out, stream
 from stance.nli.recipe import Recipe, load_recipe
@@ -72,10 +72,12 @@ def some_items(pairs: Path, n: int = 60) -> tuple[list[tuple[str, list[str]]], l
     return [(r["premise"], [r["hypothesis"]]) for r in rows], [order.index(r["label"]) for r in rows]
 
 
-@pytest.mark.parametrize("rank", [0, 4])
-def test_it_learns_and_the_scorer_reads_what_was_trained(start: Path, pairs: Path, tmp_path: Path, rank: int) -> None:
+@pytest.mark.parametrize(("rank", "bf16"), [(0, False), (4, False), (4, True)])
+def test_it_learns_and_the_scorer_reads_what_was_trained(
+    start: Path, pairs: Path, tmp_path: Path, rank: int, bf16: bool
+) -> None:
     items, gold = some_items(pairs)
-    folder = training.train(recipe(start, pairs, rank=rank, steps=90, learning_rate=0.01), tmp_path)
+    folder = training.train(recipe(start, pairs, rank=rank, bf16=bf16, steps=90, learning_rate=0.01), tmp_path)
     assert (scores(start, items).argmax(1) == gold).mean() < 0.6
     assert (scores(folder, items).argmax(1) == gold).mean() > 0.9
     entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -86,8 +88,8 @@ def test_it_learns_and_the_scorer_reads_what_was_trained(start: Path, pairs: Pat
 def test_training_sees_what_the_scorer_sees(start: Path, pairs: Path) -> None:
     """The same probabilities from the padded, many-premise form and from the scorer's own."""
     r = recipe(start, pairs)
-    model, tokenizer = training.read_model(start)
-    trainee = training.Trainee(model, r.layout.model_dump(), 0, 2, torch.Generator().manual_seed(0))
+    model, tokenizer = trainee.read_model(start)
+    network = trainee.Trainee(model, r.layout.model_dump(), 0, 2, torch.Generator().manual_seed(0))
     packer = training.Packer(tokenizer, r)
     premises = ["A short one.", "The minister, who had long been against it, signed the treaty on Monday.", "Rain."]
     given = [
@@ -98,7 +100,7 @@ def test_training_sees_what_the_scorer_sees(start: Path, pairs: Path) -> None:
     ]
     batch = packer.rows([(len(p) + sum(map(len, h)), p, h, e) for e in given for p, h in [packer.encode(e)]])
     with torch.no_grad():
-        got = trainee(batch).softmax(-1)[batch.allowed.any(-1)]
+        got = network(batch).softmax(-1)[batch.allowed.any(-1)]
     expected = scores(start, [(e.premise, list(e.hypotheses)) for e in given])
     assert sorted(got[:, 0].tolist()) == pytest.approx(sorted(expected[:, 0].tolist()), abs=1e-5)
 
@@ -117,6 +119,8 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(
     with pytest.raises(KeyboardInterrupt):
         training.train(r, tmp_path / "broken", on_step=stop)
     broken = training.train(r, tmp_path / "broken")
+    log = [json.loads(line)["step"] for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()]
+    assert log == list(range(1, r.steps + 1))
     for name, tensor in read_tensors(whole).items():
         assert torch.equal(tensor, read_tensors(broken)[name]), name
 
@@ -165,13 +169,18 @@ def test_articles_teach_marks_and_the_silence_around_them(pairs: Path, start: Pa
 
 def test_the_command(start: Path, pairs: Path, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
+    dev = CURRICULUM / "d1.jsonl"
     path.write_text(
         f"name: tiny\nstart: {start}\nlearning_rate: 0.001\nsteps: 2\nstep_tokens: 256\nlayout: {{split: 1}}\n"
         f"frozen_layers: 1\nsources:\n  - {{kind: pairs, files: ['{pairs}']}}\n"
+        f"dev: ['{dev}']\ndev_every: 2\n"
     )
     result = CliRunner().invoke(app, ["model", "train", str(path), "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "out" / "model" / "config.json").is_file()
+    last = json.loads((tmp_path / "out" / "log.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 2
+    assert 0 <= last["dev_accuracy"] <= 1
     stored = load_file(tmp_path / "out" / "model" / "model-1-of-2.safetensors")
     assert any(name.endswith(".int8") for name in stored)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from stance.errors import ModelError
 from stance.nli import find_model, load_scorer
 from stance.nli.recipe import Layout
-from stance.nli.training import Rows, Trainee, read_model
+from stance.nli.trainee import Rows, Trainee, read_model
 
 _PAIRS = (
     ("The minister signed the treaty on Monday.", "The minister refused to sign the treaty."),

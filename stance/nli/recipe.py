@@ -67,10 +67,13 @@ class Recipe(_Strict):
     soft_weight: float = Field(0.5, ge=0, le=1)
     storage: Literal["int6", "fp32"] = "int6"
     sources: list[Source] = Field(min_length=1)
+    dev: list[str] = []
+    """Passages of the curriculum; accuracy on their dev lines goes into the log every `dev_every` steps."""
+    dev_every: int = Field(200, ge=1)
 
     def identity(self) -> str:
         """Hash of what a checkpoint depends on."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json(exclude={"dev", "dev_every"}).encode()).hexdigest()
 
 
 def load_recipe(path: Path) -> Recipe:

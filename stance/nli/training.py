@@ -1,18 +1,10 @@
-"""Train a packed and split model: the forward pass with its mask, low-rank adapters, checkpoints.
-
-The mask is the scorer's (`stance.nli.packed`), written for many premises in one padded row: a premise sees itself, a
-hypothesis sees itself and, from layer `split` on, its premise. What is trained is either every weight above the frozen
-layers or, with `rank`, low-rank adapters on their matrices (LoRA, Hu et al., ICLR 2022), merged when the model is
-written: two thirds of the arithmetic of a full step, and checkpoints of a few MB.
-"""
+"""Train a model by a recipe: steps of packed rows, the loss, checkpoints, and the folder that comes out."""
 
 import json
-import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,178 +13,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stance.data import LABELS
 from stance.errors import ModelError
 from stance.nli import load_scorer
-from stance.nli.examples import Example, stream
+from stance.nli.curriculum import lines, passage
+from stance.nli.examples import Example, files_of, stream
 from stance.nli.recipe import Recipe
-from stance.nli.weights import quantise, read_tensors
+from stance.nli.trainee import Rows, Trainee, read_model
+from stance.nli.weights import quantise
 
-_PARTS = ("q", "k", "v", "out", "up", "down")
 CHECKPOINT_EVERY = 300.0
 """Seconds between checkpoints."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A step's examples in N rows of T tokens, C hypotheses at most in a row.
-
-    `ids`, `places` (N, T): token ids and their positions; `premise`, `hypothesis` (N, T): which premise of the row a
-    token belongs to (-1: padding) and which hypothesis (0: the premise itself); `cls` (N, C): places of the `[CLS]`s;
-    `allowed` (N, C, 3): labels that are right (several where the corpus tells less), all False for padding;
-    `soft` (N, C, 3): teachers' probabilities or zeros.
-    """
-
-    ids: Tensor
-    places: Tensor
-    premise: Tensor
-    hypothesis: Tensor
-    cls: Tensor
-    allowed: Tensor
-    soft: Tensor
-
-    def to(self, device: torch.device) -> "Rows":
-        return Rows(*(getattr(self, name).to(device) for name in self.__slots__))
-
-
-class _Adapted(torch.autograd.Function):
-    """x (W + BA)' + bias, with gradients for A and B alone: the sum is formed once a step, so that the forward pass
-    costs what it costs without adapters."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        whole = torch.addmm(weight, b, a).to(x.dtype)
-        ctx.save_for_backward(x, whole, a, b)
-        return functional.linear(x, whole, bias.to(x.dtype))
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, whole, a, b = ctx.saved_tensors
-        flat, dflat = x.flatten(0, -2), dy.flatten(0, -2)
-        db = dflat.T @ (flat @ a.T.to(x.dtype))
-        da = (dflat @ b.to(x.dtype)).T @ flat
-        dx = dy @ whole if ctx.needs_input_grad[0] else None
-        dbias = dflat.sum(0) if ctx.needs_input_grad[2] else None
-        return dx, None, dbias, da.to(a.dtype), db.to(b.dtype)
-
-
-class Trainee(nn.Module):
-    """A Hugging Face BERT or MPNet token classifier under the packed and split mask."""
-
-    def __init__(self, model: Any, layout: dict[str, int], frozen: int, rank: int, generator: torch.Generator) -> None:
-        super().__init__()
-        model.eval()  # No dropout: a few epochs over varied sentences leave little to regularise.
-        self.model, self.split, self.frozen = model, layout["split"], frozen
-        config = model.config
-        self.mpnet = config.model_type == "mpnet"
-        self.heads, self.width = config.num_attention_heads, config.hidden_size
-        self.offset = config.pad_token_id + 1 if self.mpnet else 0
-        self.layers = [_parts(layer, self.mpnet) for layer in model.base_model.encoder.layer]
-        self.adapters = nn.ParameterDict()
-        for parameter in model.parameters():
-            parameter.requires_grad_(False)
-        for number, layer in enumerate(self.layers):
-            if number < frozen:
-                continue
-            for module in layer.values():
-                for name, parameter in module.named_parameters():
-                    parameter.requires_grad_(not rank or parameter.dim() == 1 or name == "bias")
-            for part in _PARTS if rank else ():
-                n_out, n_in = layer[part].weight.shape
-                down = torch.empty(rank, n_in)
-                bound = 1 / math.sqrt(n_in)
-                down.uniform_(-bound, bound, generator=generator)
-                self.adapters[f"{number}_{part}_a"] = nn.Parameter(down)
-                self.adapters[f"{number}_{part}_b"] = nn.Parameter(torch.zeros(n_out, rank))
-        for parameter in model.classifier.parameters():
-            parameter.requires_grad_(True)
-
-    def trained(self) -> dict[str, nn.Parameter]:
-        """What an optimiser changes and a checkpoint keeps."""
-        return {name: p for name, p in self.named_parameters() if p.requires_grad}
-
-    def merge(self) -> dict[str, Tensor]:
-        """The model's tensors with the adapters worked into its matrices (names as in the Hugging Face class)."""
-        names = {id(p): name for name, p in self.model.named_parameters()}
-        tensors = {name: t.detach().clone().contiguous() for name, t in self.model.state_dict().items()}
-        for key in self.adapters:
-            if key.endswith("_a"):
-                number, part, _ = key.split("_")
-                weight = names[id(self.layers[int(number)][part].weight)]
-                update = self.adapters[key[:-1] + "b"] @ self.adapters[key]
-                tensors[weight] = tensors[weight] + update.detach()
-        return tensors
-
-    def _linear(self, number: int, part: str, x: Tensor) -> Tensor:
-        module = self.layers[number][part]
-        if f"{number}_{part}_a" not in self.adapters:
-            return functional.linear(x, module.weight, module.bias)
-        a, b = self.adapters[f"{number}_{part}_a"], self.adapters[f"{number}_{part}_b"]
-        return _Adapted.apply(x, module.weight, module.bias, a, b)  # type: ignore[no-any-return, no-untyped-call]
-
-    def _layer(self, number: int, x: Tensor, bias: Tensor, cls: Tensor | None) -> Tensor:
-        """One layer over (N, T, width); with `cls` (N, C) only those tokens leave it: (N, C, width)."""
-
-        def heads(t: Tensor) -> Tensor:
-            return t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-        k, v = heads(self._linear(number, "k", x)), heads(self._linear(number, "v", x))
-        if cls is not None:
-            x = x.gather(1, cls[:, :, None].expand(-1, -1, x.shape[-1]))
-            bias = bias.gather(2, cls[:, None, :, None].expand(-1, bias.shape[1], -1, bias.shape[-1]))
-        q = heads(self._linear(number, "q", x))
-        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)
-        layer = self.layers[number]
-        x = layer["norm_1"](self._linear(number, "out", attended) + x)
-        inner = functional.gelu(self._linear(number, "up", x))
-        return layer["norm_2"](self._linear(number, "down", inner) + x)  # type: ignore[no-any-return]
-
-    def _bias(self, distance: Tensor) -> Tensor:
-        """Attention bias (..., heads or 1, Q, K) for distances (..., Q, K) from query to key."""
-        if not self.mpnet:
-            return torch.zeros(*distance.shape[:-2], 1, *distance.shape[-2:], device=distance.device)
-        encoder = self.model.base_model.encoder
-        far = self.model.config.max_position_embeddings
-        every = torch.arange(-far, far + 1, device=distance.device)
-        bucket = encoder.relative_position_bucket(every, self.model.config.relative_attention_num_buckets)
-        table = encoder.relative_attention_bias.weight.detach()[bucket]
-        bias: Tensor = table[distance + far].movedim(-1, -3)
-        return bias.contiguous()
-
-    def _embed(self, ids: Tensor, places: Tensor) -> Tensor:
-        return self.model.base_model.embeddings(input_ids=ids, position_ids=places + self.offset)  # type: ignore[no-any-return]
-
-    def forward(self, rows: Rows) -> Tensor:
-        """Logits (N, C, 3)."""
-        same = rows.premise[:, :, None] == rows.premise[:, None, :]
-        own = same & (rows.hypothesis[:, :, None] == rows.hypothesis[:, None, :])
-        upper = own | (same & (rows.hypothesis == 0)[:, None, :])
-        with torch.no_grad():
-            bias = self._bias(rows.places[:, None, :] - rows.places[:, :, None])
-            below, above = (bias.masked_fill(~seen[:, None], -torch.inf) for seen in (own, upper))
-            x = self._embed(rows.ids, rows.places)
-        last = len(self.layers) - 1
-        for number in range(last + 1):
-            with torch.set_grad_enabled(number >= self.frozen and torch.is_grad_enabled()):
-                x = self._layer(
-                    number, x, below if number < self.split else above, rows.cls if number == last else None
-                )
-        return self.model.classifier(x)  # type: ignore[no-any-return]
-
-
-def _parts(layer: Any, mpnet: bool) -> dict[str, Any]:
-    attention = layer.attention.attn if mpnet else layer.attention.self
-    output = layer.attention if mpnet else layer.attention.output
-    return {
-        "q": attention.q if mpnet else attention.query,
-        "k": attention.k if mpnet else attention.key,
-        "v": attention.v if mpnet else attention.value,
-        "out": attention.o if mpnet else output.dense,
-        "norm_1": output.LayerNorm,
-        "up": layer.intermediate.dense,
-        "down": layer.output.dense,
-        "norm_2": layer.output.LayerNorm,
-    }
 
 
 class Packer:
@@ -286,34 +116,6 @@ def loss(logits: Tensor, rows: Rows, soft_weight: float) -> Tensor:
     return each.sum() / (known | taught).sum().clamp(min=1)
 
 
-def read_model(folder: Path) -> tuple[Any, Any]:
-    """Model (float32) and tokenizer of a folder: a stance model, or a plain encoder to start from (its classifier is
-    then new). Raises ModelError."""
-    from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
-
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        settings = {k: v for k, v in config.items() if k not in ("stance", "dtype", "torch_dtype", "architectures")}
-        settings |= {"id2label": dict(enumerate(LABELS)), "label2id": {x: k for k, x in enumerate(LABELS)}}
-        model = AutoModelForTokenClassification.from_config(
-            AutoConfig.for_model(**settings), attn_implementation="eager", dtype=torch.float32
-        )
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder} is no model to start from ({error}); expected config.json and weights") from error
-    body = type(model).base_model_prefix + "."
-    tensors = read_tensors(folder)
-    if not any(name.startswith(body) for name in tensors):
-        tensors = {body + name: t for name, t in tensors.items()}
-    if not config.get("stance"):
-        tensors = {name: t for name, t in tensors.items() if not name.startswith("classifier")}
-    absent = model.load_state_dict(tensors, strict=False).missing_keys
-    absent = [name for name in absent if not name.startswith("classifier")]
-    if absent:
-        raise ModelError(f"{folder} lacks {len(absent)} tensors of {config.get('model_type')}, e.g. {absent[0]}")
-    return model, tokenizer
-
-
 def rate(step: int, recipe: Recipe) -> float:
     """Warm-up, plateau, linear decay to zero over the last `decay` of the steps: a plateau can be prolonged later."""
     rise = min(1.0, (step + 1) / max(1, recipe.warmup))
@@ -357,8 +159,11 @@ def train(
     packer = Packer(tokenizer, recipe)
     saved = time.monotonic()
     bf16 = device != "cpu" or recipe.bf16
-    log = (out / "log.jsonl").open("a", encoding="utf-8")
-    smooth = None
+    dev = list(dev_examples(recipe))
+    entries = _read_log(out / "log.jsonl", done)
+    smooth = entries[-1]["smooth"] if entries else None
+    log = (out / "log.jsonl").open("w", encoding="utf-8")
+    log.writelines(json.dumps(entry) + "\n" for entry in entries)
     for step, (rows, examples) in enumerate(packer.steps(stream(recipe))):
         if step >= recipe.steps:
             break
@@ -391,6 +196,8 @@ def train(
             "tokens": int((rows.premise >= 0).sum()),
             "step_seconds": round(time.monotonic() - began, 2),
         }
+        if dev and (step + 1) % recipe.dev_every == 0:
+            entry |= dev_figures(trainee, packer, dev, torch.device(device), bf16)
         log.write(json.dumps(entry) + "\n")
         log.flush()
         if on_step:
@@ -400,6 +207,44 @@ def train(
             saved = time.monotonic()
     log.close()
     return write_model(trainee, tokenizer, recipe, out / "model")
+
+
+def dev_examples(recipe: Recipe) -> Iterator[Example]:
+    """The dev lines of the recipe's dev passages."""
+    for line in lines([Path(name) for name in files_of(recipe.dev)], "passages", dev=True):
+        p = passage(line)
+        yield Example(p.premise, p.hypotheses, [(label,) for label in p.labels])
+
+
+@torch.no_grad()
+def dev_figures(
+    trainee: Trainee, packer: Packer, dev: list[Example], device: torch.device, bf16: bool
+) -> dict[str, float]:
+    """Accuracy, and wrong signs among the pairs that are entailed or contradicted and answered so."""
+    gold: list[Tensor] = []
+    guess: list[Tensor] = []
+    for rows, _ in packer.steps(iter(dev)):
+        rows = rows.to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            logits = trainee(rows)
+        known = rows.allowed.any(-1)
+        gold.append(rows.allowed.float().argmax(-1)[known])
+        guess.append(logits.argmax(-1)[known])
+    right, found = torch.cat(gold), torch.cat(guess)
+    signs = (right != 1) & (found != 1)
+    wrong = (right != found)[signs].float().mean()
+    return {
+        "dev_accuracy": round(float((right == found).float().mean()), 4),
+        "dev_sign_errors": round(float(wrong), 4),
+    }
+
+
+def _read_log(path: Path, done: int) -> list[dict[str, float]]:
+    """The entries of the steps that the checkpoint has behind it; later ones are made again."""
+    if not path.exists():
+        return []
+    entries = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [entry for entry in entries if entry["step"] <= done]
 
 
 def _checkpoint(
