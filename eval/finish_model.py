@@ -1,11 +1,12 @@
 """What a trained model needs before it ships: a temperature, test vectors, a reliability plot.
 
-    python eval/finish_model.py out/stance-nli-2/model models/curriculum/d*.jsonl
+    python eval/finish_model.py out/stance-nli-2/model models/curriculum/d*.jsonl --log out/stance-nli-2/log.jsonl
 
 Temperature (Guo et al., ICML 2017): one divisor of the logits, fitted on the dev lines 20, 40, ... of the passages by
 the likelihood, and worked into the classifier's weights, so that nothing has to be told about it. The plot
-(`reliability.svg`) and the figures printed are of the other dev lines (10, 30, ...). `training.svg`: the log beside the folder. `test_vectors.json`: pairs with
-their probabilities in float32, for `tests/test_nli.py`. Needs the extra `plot`.
+(`reliability.svg`) and the figures printed are of the other dev lines (10, 30, ...). `training.svg`: the loss
+by the training's log. `test_vectors.json`: pairs with their probabilities in float32, for `tests/test_nli.py`. Needs the
+extra `plot`.
 """
 
 import argparse
@@ -43,12 +44,12 @@ def likelihood(scores: Scores, gold: "np.ndarray", temperature: float) -> float:
 
 
 def work_in(folder: Path, temperature: float) -> None:
-    """Divide the classifier's weights and bias."""
-    for path in folder.glob("*.safetensors"):
+    """Divide the classifier's weights and bias, in the last file that has them: it is the one that counts."""
+    for path in sorted(folder.glob("*.safetensors"), reverse=True):
         tensors = load_file(path)
         if any(name.startswith("classifier.") for name in tensors):
-            divided = {k: t / temperature if k.startswith("classifier.") else t for k, t in tensors.items()}
-            save_file(divided, path)
+            save_file({k: t / temperature if k.startswith("classifier.") else t for k, t in tensors.items()}, path)
+            return
 
 
 def plot_training(log: Path, path: Path) -> None:
@@ -79,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--log", type=Path, help="log.jsonl of the training")
     parser.add_argument("--vectors", type=Path, default=Path("models/stance-nli/test_vectors.json"))
     args = parser.parse_args()
     dev = [passage(line) for line in lines(args.files, "passages", dev=True)]
@@ -95,9 +97,8 @@ def main() -> None:
         print(f"{name}: likelihood {likelihood(table, gold, 1.0):.4f}, ECE {ece:.4f}, accuracy {right.mean():.4f}")
     print(f"temperature {temperature:.3f}, fitted on {len(dev[1::2])} passages, measured on {len(dev[0::2])}")
     plot(after.max(1), right, args.folder / "reliability.svg")
-    log = args.folder.parent / "log.jsonl"
-    if log.exists():
-        plot_training(log, args.folder / "training.svg")
+    if args.log:
+        plot_training(args.log, args.folder / "training.svg")
     vectors = json.loads(args.vectors.read_text(encoding="utf-8"))
     scorer = load_scorer(str(args.folder), dtype="fp32")
     tables = scorer.score([(premise, vectors["hypotheses"]) for premise in vectors["premises"]])

@@ -222,3 +222,15 @@ def test_stored_weights_are_within_half_a_step(tmp_path: Path, columns: int, kin
     # float16 scales are themselves rounded, by at most a part in 2,048.
     assert bool((error <= step / 2 + 31 * step / 2048 + 1e-6).all())
     assert torch.equal(read_tensors(tmp_path)["b"], torch.ones(5))
+
+
+def test_an_update_is_added_to_what_is_stored(tmp_path: Path) -> None:
+    weight, left, right = torch.randn(400, 320), torch.randn(400, 3), torch.randn(3, 320)
+    save_file(quantise({"w": weight, "b": torch.ones(5)}), tmp_path / "model-1-of-1.safetensors")
+    before = read_tensors(tmp_path)["w"]
+    update = {"w.left": left.half(), "w.right": right.half(), "b": torch.zeros(5)}
+    save_file(update, tmp_path / "update.safetensors")
+    after = read_tensors(tmp_path)
+    assert torch.allclose(after["w"], before + left.half().float() @ right.half().float())
+    assert torch.equal(after["b"], torch.zeros(5))
+    assert set(after) == {"w", "b"}

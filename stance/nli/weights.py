@@ -25,7 +25,11 @@ def digest(folder: Path) -> str:
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder in float32; `NAME.int6` or `NAME.int8` with `NAME.scale` is dequantised to NAME."""
+    """All tensors of a folder in float32; `NAME.int6` or `NAME.int8` with `NAME.scale` is dequantised to NAME.
+
+    Files are read in order of name, and later ones win: an `update.safetensors` beside `model-*` holds what has changed
+    since, small tensors whole and of matrices the difference as a product, `NAME.left` @ `NAME.right`.
+    """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ModelError(f"{folder} has no .safetensors file (pickled weights are not read); fetch the model again")
@@ -48,6 +52,9 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
             tensors[base] = (grouped * scale.to(torch.float32)[:, :, None]).flatten(1)
         else:
             tensors[base] = values.to(torch.float32) * scale[:, None]
+    for name in [name for name in raw if name.endswith(".left")]:
+        left, right = raw.pop(name), raw.pop(name.removesuffix("left") + "right")
+        tensors[name.removesuffix(".left")] += left.to(torch.float32) @ right.to(torch.float32)
     return tensors | {name: tensor.to(torch.float32) for name, tensor in raw.items()}
 
 

@@ -1,0 +1,5 @@
+"""`python -m stance.cli`."""
+
+from stance.cli import main
+
+main()
