@@ -4,9 +4,9 @@
 
 Temperature (Guo et al., ICML 2017): one divisor of the logits, fitted on the dev lines 20, 40, ... of the passages by
 the likelihood, and worked into the classifier's weights, so that nothing has to be told about it. The plot
-(`reliability.svg`) and the figures printed are of the other dev lines (10, 30, ...). `training.svg`: the loss
-by the training's log. `test_vectors.json`: pairs with their probabilities in float32, for `tests/test_nli.py`. Needs the
-extra `plot`.
+(`reliability.svg`) and the figures printed are of the other dev lines (10, 30, ...). `training.svg`: the loss by the
+training's log. `test_vectors.json`: pairs with their probabilities in float32, for `tests/test_nli.py`. Needs the extra
+`plot`.
 """
 
 import argparse

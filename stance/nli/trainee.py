@@ -121,15 +121,18 @@ class Trainee(nn.Module):
     def _linear(self, number: int, part: str, x: Tensor) -> Tensor:
         module = self.layers[number][part]
         if f"{number}_{part}_a" not in self.adapters:
-            return functional.linear(x, module.weight, module.bias)
+            plain: Tensor = functional.linear(x, module.weight, module.bias)
+            return plain
         a, b = self.adapters[f"{number}_{part}_a"], self.adapters[f"{number}_{part}_b"]
-        return _Adapted.apply(x, module.weight, module.bias, a, b)  # type: ignore[no-any-return, no-untyped-call]
+        y: Tensor = _Adapted.apply(x, module.weight, module.bias, a, b)  # type: ignore[no-untyped-call]
+        return y
 
     def _layer(self, number: int, x: Tensor, bias: Tensor, cls: Tensor | None) -> Tensor:
         """One layer over (N, T, width); with `cls` (N, C) only those tokens leave it: (N, C, width)."""
 
         def heads(t: Tensor) -> Tensor:
-            return t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            split: Tensor = t.unflatten(-1, (self.heads, -1))
+            return split.transpose(1, 2)
 
         k, v = heads(self._linear(number, "k", x)), heads(self._linear(number, "v", x))
         if cls is not None:
