@@ -22,7 +22,7 @@ def one_hot(guess: list[int]) -> np.ndarray:
 
 def test_figures_of_three_classes() -> None:
     gold = [(0,), (0,), (2,), (2,), (1,), (1,)]
-    f = evaluation._figures("x", one_hot([0, 2, 2, 1, 1, 1]), gold, np.arange(6))
+    f = evaluation._figures("x", one_hot([0, 2, 2, 1, 1, 1]), [(str(k), ["h"], [x]) for k, x in enumerate(gold)])
     assert (f.n, f.premises, f.classes) == (6, 6, 3)
     assert f.accuracy == pytest.approx(4 / 6)
     # Entailment: 1 of 2, nothing made up. Contradiction: 1 of 2, 1 made up. Neutral: both, 1 made up.
@@ -33,7 +33,8 @@ def test_figures_of_three_classes() -> None:
 
 
 def test_a_file_that_tells_entailment_alone_is_judged_so() -> None:
-    f = evaluation._figures("x", one_hot([0, 2, 1, 1]), [(0,), (1, 2), (1, 2), (0,)], np.arange(4))
+    found = [("a", ["h", "i"], [(0,), (1, 2)]), ("b", ["h", "i"], [(1, 2), (0,)])]
+    f = evaluation._figures("x", one_hot([0, 2, 1, 1]), found)
     assert (f.classes, f.accuracy, f.sign_errors) == (2, 0.75, None)
 
 

@@ -91,10 +91,12 @@ def evaluate_files(names: Sequence[str], scorer: Scorer, *, dev: bool, limit: in
     if empty:
         raise InputError(f"{empty[0]}: nothing to measure{' among what is held out' if dev else ''}; name other files")
     stems = [Path(name).stem if Path(name).exists() else name for name in names]
-    figures = [evaluate(stem, found, scorer)[0] for stem, (_, found) in zip(stems, each, strict=True)]
+    scored = [(stem, found, _score(found, scorer)) for stem, (_, found) in zip(stems, each, strict=True)]
+    figures = [_figures(stem, scores, found) for stem, found, scores in scored]
     # Files of one kind, such as the curriculum's, are parts of one test.
     if len(names) > 1 and all(f.classes == 3 for f in figures):
-        figures.append(evaluate("all", [g for _, found in each for g in found], scorer)[0])
+        everything = [g for _, found, _ in scored for g in found]
+        figures.append(_figures("all", np.concatenate([scores for *_, scores in scored]), everything))
     return figures
 
 
@@ -113,18 +115,17 @@ def as_rows(figures: Sequence[Figures]) -> list[list[str]]:
     ]
 
 
-def evaluate(name: str, found: Sequence[Group], scorer: Scorer, batch: int = 256) -> tuple[Figures, Scores]:
-    """Figures of `scorer` on these groups, and its probabilities (pairs, 3) in their order."""
-    tables = []
+def _score(found: Sequence[Group], scorer: Scorer, batch: int = 256) -> Scores:
+    """Probabilities (pairs, 3) of all hypotheses of these groups, in their order."""
+    tables: list[Scores] = []
     for first in range(0, len(found), batch):
         tables += scorer.score([(premise, hypotheses) for premise, hypotheses, _ in found[first : first + batch]])
-    scores = np.concatenate(tables) if tables else np.empty((0, 3), np.float32)
+    return np.concatenate(tables)
+
+
+def _figures(name: str, scores: Scores, found: Sequence[Group]) -> Figures:
     allowed = [x for _, _, labels in found for x in labels]
-    owner = np.repeat(np.arange(len(found)), [len(h) for _, h, _ in found])
-    return _figures(name, scores, allowed, owner), scores
-
-
-def _figures(name: str, scores: Scores, allowed: Sequence[tuple[int, ...]], owner: NDArray[np.int64]) -> Figures:
+    owner = np.repeat(np.arange(len(found)), [len(hypotheses) for _, hypotheses, _ in found])
     two = any(len(x) > 1 for x in allowed) or not any(2 in x for x in allowed)
     gold = np.array([x[0] if len(x) == 1 else 1 for x in allowed])
     guess = scores.argmax(1)
