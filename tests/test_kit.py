@@ -13,7 +13,8 @@ from stance.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DECLARED = [*PROJECT["dependencies"], *(r for rs in PROJECT["optional-dependencies"].values() for r in rs)]
+ALL = [*PROJECT["dependencies"], *(r for rs in PROJECT["optional-dependencies"].values() for r in rs)]
+DECLARED = [r for r in ALL if not r.startswith("stance[")]  # an extra that names another
 PAGES = ["README.md", "CONTRIBUTING.md"]
 
 
