@@ -41,10 +41,14 @@ def write_json(path: Path, value: object) -> None:
     os.replace(temporary, path)
 
 
-def write_part(folder: Path, table: pa.Table) -> None:
-    """Add a part to a folder; parts sort by the time they were written."""
+def part_name() -> str:
+    """A name for a new part; parts sort by the time at which they were named."""
+    return f"part-{time.time_ns():020d}.parquet"
+
+
+def write_part(folder: Path, table: pa.Table, name: str) -> None:
+    """Add a part to a folder, or put it in the place of the one that has this name."""
     make_folder(folder)
-    name = f"part-{time.time_ns():020d}.parquet"
     temporary = folder / f"{TEMPORARY}{name}"
     pq.write_table(table, temporary, compression="zstd")
     with temporary.open("rb") as stream:

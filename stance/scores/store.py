@@ -16,7 +16,17 @@ import pyarrow as pa
 from stance.data import Article, Drop, Rejected, Sentence
 from stance.errors import InputError
 from stance.ingest import bands, signature, similarity
-from stance.scores.parts import TEMPORARY, clear, connect, has_parts, make_folder, sql_path, write_json, write_part
+from stance.scores.parts import (
+    TEMPORARY,
+    clear,
+    connect,
+    has_parts,
+    make_folder,
+    part_name,
+    sql_path,
+    write_json,
+    write_part,
+)
 
 FORMAT = 1
 # Estimated Jaccard similarity of word 5-grams from which two articles count as one text: an edited wire story keeps
@@ -162,7 +172,7 @@ class Store:
                 )
             batch = [r for r in batch if (r["id"], r["hash"], r["date"], r["title"]) not in known]
         if batch:
-            write_part(folder, pa.Table.from_pylist(batch, schema=ARTICLES))
+            write_part(folder, pa.Table.from_pylist(batch, schema=ARTICLES), part_name())
         return sum(not row["rejected"] for row in batch)
 
     def _latest(self) -> str:

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from stance.errors import InputError, StanceError
 from stance.nli import Scores
-from stance.scores.parts import TEMPORARY, batched, has_parts, key, make_folder, sql_path, write_json, write_part
+from stance.scores.parts import (
+    TEMPORARY,
+    batched,
+    has_parts,
+    key,
+    make_folder,
+    part_name,
+    sql_path,
+    write_json,
+    write_part,
+)
 from stance.scores.store import Store
 
 FLUSH_SECONDS = 20.0
@@ -151,6 +161,7 @@ class ScoreWriter:
         self.units, self.folder = units, units._parts(fingerprint)
         self.rows: list[dict[str, Any]] = []
         self.last = time.monotonic()
+        self.name = part_name()
         self._named: dict[tuple[str, ...], bytes] = {}
 
     def add(self, premise: str, hypotheses: tuple[str, ...], scores: Scores, clipped: bool) -> None:
@@ -176,8 +187,11 @@ class ScoreWriter:
     def flush(self) -> None:
         """Write what is collected as one part."""
         if self.rows:
-            write_part(self.folder, pa.Table.from_pylist(self.rows, schema=SCORES))
-        self.rows, self.last = [], time.monotonic()
+            # The name is kept until the rows are let go: a flush interrupted between the two is made again by __exit__,
+            # and must then write the same part, not a second one.
+            write_part(self.folder, pa.Table.from_pylist(self.rows, schema=SCORES), self.name)
+        self.rows = []
+        self.name, self.last = part_name(), time.monotonic()
 
     def __enter__(self) -> Self:
         return self
