@@ -19,9 +19,9 @@ from matplotlib import pyplot
 from safetensors.torch import load_file, save_file
 from scipy.optimize import minimize_scalar
 
+from stance.calibration import calibration_error, reliability
 from stance.nli import Scores, load_scorer
 from stance.nli.curriculum import Passage, lines, passage
-from stance.nli.evaluation import calibration_error, reliability
 
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "stance"

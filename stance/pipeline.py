@@ -24,7 +24,7 @@ from stance.data import Article, Cell, Observation, Proposition, Rejected, Sente
 from stance.errors import InputError
 from stance.ingest import read_articles, sentences
 from stance.matrix import PERIODS, cells, diff
-from stance.nli import Scorer
+from stance.nli import Scorer, Scores
 from stance.observe import Judge
 from stance.scores import Store, Stored, Units, connect, sql_path
 
@@ -135,16 +135,11 @@ def bench(
     }
 
 
-def observe(
-    store: Store,
-    units: Units,
-    config: Config,
-    judge: Judge,
-    resolver: Resolver,
-    fingerprint: str,
-    clipped: Counter[str],
-) -> Iterator[Observation]:
-    """What every sentence shows, article by article; counts sentences cut for the model, by article, in `clipped`."""
+def scored(
+    store: Store, units: Units, config: Config, resolver: Resolver, fingerprint: str, clipped: Counter[str]
+) -> Iterator[tuple[Stored, list[Reading], list[Scores]]]:
+    """Every article with its sentences as read and their scores (propositions, 3), clause by clause where clauses were
+    scored apart; counts sentences cut for the model, by article, in `clipped`."""
     hypotheses = list(dict.fromkeys(p.text for p in propositions(config)))
     scores = units.read(fingerprint, hypotheses)
     for item, read_sentences in readings(store, resolver):
@@ -156,7 +151,7 @@ def observe(
                 row = np.where(np.isnan(clause), row, clause)
             rows.append(row)
             clipped[item.article.id] += cut
-        yield from judge.observe(item.article, read_sentences, rows, item.copy_of)
+        yield item, read_sentences, rows
 
 
 def run(
@@ -194,7 +189,12 @@ def run(
         try:
             pairs = score(units, scorer, progress)
             clipped: Counter[str] = Counter()
-            report.write_observations(observe(store, units, config, judge, resolver, scorer.fingerprint, clipped), out)
+            observed = (
+                observation
+                for item, read_sentences, rows in scored(store, units, config, resolver, scorer.fingerprint, clipped)
+                for observation in judge.observe(item.article, read_sentences, rows, item.copy_of)
+            )
+            report.write_observations(observed, out)
         finally:
             units.close()
         rows, counts = article_rows(store, clipped)

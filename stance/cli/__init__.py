@@ -3,7 +3,7 @@
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,13 +22,12 @@ from stance.cli.common import (
     Period,
     RunFolder,
     Threads,
+    bar,
     reports_errors,
     show,
 )
+from stance.cli.gold import evaluate, gold
 from stance.cli.models import models
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 app = typer.Typer(
     help="Who stands where, on what, since when, and which sentence says so.",
@@ -37,6 +36,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(models, name="model")
+app.add_typer(gold, name="gold")
+app.command("eval")(evaluate)
 
 
 def _stop(_signal: int, _frame: object) -> None:
@@ -49,21 +50,6 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
     if version:
         typer.echo(__version__)
         raise typer.Exit
-
-
-def _bar() -> "Progress":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pairs"),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
 
 
 def _score(
@@ -81,8 +67,6 @@ def _score(
     min_sentences: int,
     replace: bool,
 ) -> None:
-    import time
-
     from stance import pipeline, report
     from stance.config import load_config
     from stance.matrix import check_options
@@ -92,14 +76,7 @@ def _score(
     loaded = load_config(config)
     check_options(period, aggregation)
     scorer = load_scorer(model, dtype=dtype, threads=threads)
-    with _bar() as bar:
-        task = bar.add_task("scoring", total=None, speed="")
-        begun = time.monotonic()
-
-        def progress(done: int, total: int) -> None:
-            speed = done / max(1e-9, time.monotonic() - begun)
-            bar.update(task, completed=done, total=total, speed=f"{speed:.0f}/s" if done else "")
-
+    with bar() as progress:
         manifest = pipeline.run(
             out,
             config,

@@ -2,7 +2,9 @@
 
 import errno
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
@@ -71,3 +73,29 @@ def show(table: "Table") -> None:
 
     console = Console()
     (console if console.is_terminal else Console(width=100)).print(table)
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, fed with pairs done and pairs in all."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pairs"),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with shown:
+        task = shown.add_task("scoring", total=None, speed="")
+        begun = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            speed = done / max(1e-9, time.monotonic() - begun)
+            shown.update(task, completed=done, total=total, speed=f"{speed:.0f}/s" if done else "")
+
+        yield progress

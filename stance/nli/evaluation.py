@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stance.calibration import calibration_error
 from stance.errors import InputError
 from stance.nli import Scorer, Scores
 from stance.nli.curriculum import is_dev, passage
@@ -17,7 +18,6 @@ Group = tuple[str, list[str], list[tuple[int, ...]]]
 """A premise, its hypotheses, and for each the labels that are right."""
 
 _DRAWS = 1000
-_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +155,3 @@ def _two(table: NDArray[np.float64]) -> tuple[float, float]:
     hits, rows, columns = table.diagonal(), table.sum(1), table.sum(0)
     f1 = 2 * hits / np.maximum(rows + columns, 1)
     return float(hits.sum() / max(1, table.sum())), float(f1[rows > 0].mean())
-
-
-def reliability(sure: NDArray[np.float32], right: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
-    """Mean probability, share right, and number of pairs, of each bin that has any."""
-    bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    return [
-        (float(sure[bins == k].mean()), float(right[bins == k].mean()), int((bins == k).sum()))
-        for k in range(_BINS)
-        if (bins == k).any()
-    ]
-
-
-def calibration_error(sure: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
-    """Expected calibration error, 15 bins of equal width."""
-    return sum(n * abs(p - share) for p, share, n in reliability(sure, right)) / max(1, len(sure))
