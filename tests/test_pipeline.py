@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from tiny import make_tiny
 
@@ -21,7 +22,8 @@ from stance.cli import app
 from stance.config import load_config, propositions
 from stance.errors import InputError
 from stance.nli import packed
-from stance.scores import Store
+from stance.scores import Store, Units
+from stance.scores import units as units_module
 
 CONFIG = """
 name: harbour
@@ -223,6 +225,32 @@ def test_a_killed_run_goes_on_and_every_pair_is_scored_once(long_corpus: Path, k
     assert 0 < done < len(counted)
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["counts"]["pairs_scored_now"] == (len(counted) - done) * 4
+
+
+def _write_one(units: Units) -> None:
+    with units.writer("model") as writer:
+        writer.add("A premise.", ("A hypothesis",), np.full((1, 3), 1 / 3, np.float32), False)
+        writer.flush()
+
+
+def test_an_interrupt_between_a_part_and_its_rows_writes_no_second_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_part = units_module.write_part
+
+    def stopped(*args: Any) -> None:
+        monkeypatch.setattr(units_module, "write_part", write_part)
+        write_part(*args)
+        raise KeyboardInterrupt
+
+    with Store(tmp_path / "out", "x") as store:
+        units = Units(store, [("A premise.", ("A hypothesis",))])
+        monkeypatch.setattr(units_module, "write_part", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            _write_one(units)
+        assert len(list(store.root.glob("scores/model/part-*.parquet"))) == 1
+        assert list(units.missing("model")) == []
+        units.close()
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(long_corpus: Path) -> None:
