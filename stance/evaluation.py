@@ -24,6 +24,7 @@ from stance.gold import (
     load_gold,
     locate,
     macro_f1,
+    plot,
     settled,
     sign_errors,
     tables,
@@ -45,7 +46,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Run the pipeline over `inputs` into `out` (what is scored there is not scored again) and compare it with gold.
 
-    Writes `eval.json` and `eval.md` into `out`; returns what the JSON holds. Raises InputError for faults in gold.
+    Writes `eval.json` and `eval.md` (and, with matplotlib, `eval.svg`) into `out`; returns what the JSON holds. Raises
+    InputError for faults in gold.
     """
     config = load_config(config_path)
     gold = load_gold(gold_paths, config)
@@ -77,6 +79,7 @@ def evaluate(
         "baselines": _baselines(found, config),
     }
     _write(out, result, found, config)
+    plot(result, out)
     return result
 
 

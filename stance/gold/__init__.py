@@ -15,6 +15,7 @@ from stance.gold.figures import (
     tables,
 )
 from stance.gold.floors import check_floors, floor_hashes, write_floors
+from stance.gold.plots import plot
 from stance.gold.records import (
     ADJUDICATED,
     CellJudgement,
@@ -50,6 +51,7 @@ __all__ = [
     "macro_f1",
     "merge",
     "naive_mean",
+    "plot",
     "ppi_mean",
     "read_coded",
     "sample",

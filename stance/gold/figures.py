@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stance.calibration import calibration_error
+from stance.calibration import calibration_error, reliability
 from stance.data import SIDES, Cell, Role, Stance
 from stance.gold.records import Key
 
@@ -192,6 +192,7 @@ def figures(units: Sequence[Unit]) -> dict[str, Any]:
         },
         "coverage_risk": coverage_risk(units),
         "ece": calibration_error(p, hit),
+        "reliability": reliability(p, hit),
         **{f"by_{name}": _by(units, name) for name in ("actor", "issue", "role")},
         "tables": {article: table.astype(int).tolist() for article, table in by_article.items()},
     }
