@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 CHECKED := stance tests eval
 
-.PHONY: demo test lint bench compass clean
+.PHONY: demo test lint bench compass gold clean
 
 demo: .venv/installed
 	$(BIN)/stance run seeds/afpak -c configs/afpak.yaml -o out/demo
@@ -20,6 +20,18 @@ lint: .venv/installed-dev
 # The positions found in whole articles against those marked in them (dev lines that nothing was fitted on).
 compass: .venv/installed-dev
 	$(BIN)/python eval/curriculum.py models/curriculum/a*.jsonl --lines 6 --cache .cache/compass
+
+# Gold against what the pipeline finds, set by set; the sample articles' own needs what `make demo` scored.
+EVAL = $(BIN)/stance eval eval/gold/$(1).jsonl -c $(2) --articles $(3) -o $(4) --floors eval/floors.json
+gold: demo
+	$(call EVAL,samples-afpak.dev,configs/afpak.yaml,seeds/afpak,out/demo)
+	$(call EVAL,samples-trade.dev,configs/trade.yaml,seeds/trade,out/gold/trade)
+	$(call EVAL,samples-council.dev,configs/council.yaml,seeds/council,out/gold/council)
+	$(call EVAL,fishing.dev,eval/gold/fishing.yaml,eval/gold/articles/fishing.dev.jsonl,out/gold/fishing.dev)
+	$(call EVAL,truce.dev,eval/gold/truce.yaml,eval/gold/articles/truce.dev.jsonl,out/gold/truce.dev)
+	$(call EVAL,fishing.test,eval/gold/fishing.yaml,eval/gold/articles/fishing.test.jsonl,out/gold/fishing.test)
+	$(call EVAL,truce.test,eval/gold/truce.yaml,eval/gold/articles/truce.test.jsonl,out/gold/truce.test)
+	$(call EVAL,afpak.test,configs/afpak.yaml,eval/gold/articles/afpak.test.jsonl,out/gold/afpak.test)
 
 # Pairs a second, exactness, memory, start time. An idle machine gives figures worth keeping.
 bench: .venv/installed-bench

@@ -23,6 +23,7 @@ from stance.gold import (
     cell_agreement,
     check_floors,
     compare,
+    estimates,
     figures,
     floor_hashes,
     krippendorff_alpha,
@@ -175,6 +176,22 @@ def test_estimates_cover_at_their_rate_where_the_naive_interval_does_not() -> No
     assert 0.92 <= hits / runs <= 0.98
     assert naive / runs < 0.2
     assert narrower / runs > 0.95
+
+
+def test_estimates_of_a_run_rest_on_what_was_drawn_at_random(harbour: Path) -> None:
+    seen = [observation(f"a{k}", 0, 0.9) for k in range(30)]
+    end = len(SENTENCES[0])
+    truth = [line(f"a{k}", label="oppose", chosen="random" if k < 8 else "uncertain") for k in range(16)]
+    truth += [line("a20", label="none", chosen="random")]
+    judged = load_gold([write(harbour / "gold.jsonl", *truth)]).judgements
+    assert judged[0].end == end
+    ((actor, issue, plain, m),) = estimates(seen, judged, by_actor=True)
+    assert (actor, issue, plain.value) == ("norland", "base", pytest.approx(0.9))
+    assert m is not None
+    assert (m.n_gold, m.n_all) == (9, 30)
+    assert m.value == pytest.approx(-8 / 9)
+    assert m.low < -8 / 9 < m.high
+    assert estimates(seen, judged[8:], by_actor=False)[0][3] is None
 
 
 def test_an_estimate_needs_two_articles() -> None:

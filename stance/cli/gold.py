@@ -186,3 +186,31 @@ def gold_merge(
         typer.echo(f"stance: {line}", err=True)
     if conflicts:
         raise typer.Exit(1)
+
+
+@gold.command("estimate")
+@reports_errors
+def gold_estimate(
+    run: RunFolder,
+    files: GoldFiles,
+    by_actor: Annotated[bool, typer.Option("--by-actor", help="Each actor and issue, not each issue.")] = False,
+) -> None:
+    """Means of a run with intervals that allow for the model's errors, from sentences of `gold sample` judged since."""
+    from rich.table import Table
+
+    from stance import gold as g
+    from stance import pipeline
+
+    config, _ = pipeline.open_run(run)
+    judged = g.load_gold(files, config).judgements
+    table = Table(box=None)
+    for k, column in enumerate(("", "the run's mean", "estimate", "95% interval", "judged", "found")):
+        table.add_column(column, justify="right" if k else "left")
+    for actor, issue, plain, m in g.estimates(pipeline.stored_observations(run), judged, by_actor=by_actor):
+        name = f"{actor} " * bool(actor) + issue
+        if m:
+            row = [f"{m.value:+.2f}", f"{m.low:+.2f} to {m.high:+.2f}", str(m.n_gold), str(m.n_all)]
+        else:
+            row = ["", "fewer than two articles judged", "", str(plain.n_all)]
+        table.add_row(name, f"{plain.value:+.2f}", *row)
+    show(table)

@@ -2,7 +2,7 @@
 
 from stance.gold.agreement import Agreement, agreement, krippendorff_alpha
 from stance.gold.baselines import BASELINES
-from stance.gold.estimate import Mean, naive_mean, ppi_mean
+from stance.gold.estimate import Mean, estimates, naive_mean, ppi_mean
 from stance.gold.figures import (
     LABELS,
     Unit,
@@ -43,6 +43,7 @@ __all__ = [
     "check_floors",
     "class_f1",
     "compare",
+    "estimates",
     "figures",
     "floor_hashes",
     "krippendorff_alpha",

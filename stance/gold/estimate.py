@@ -6,14 +6,16 @@ the narrower. `lam` weighs the predictions so that the interval is never wider, 
 Angelopoulos, Duchi & Zrnic 2023).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from stance.data import Observation, Stance
 from stance.errors import InputError
+from stance.gold.records import Judgement, settled
 
 Array = NDArray[np.float64]
 
@@ -72,6 +74,39 @@ def ppi_mean(
     variance = weight**2 * vf_rest + _variance(_clusters(y - weight * f, gold_groups))
     half = _quantile(level, min(n, m)) * variance**0.5
     return Mean(value, value - half, value + half, weight, len(y), len(y) + len(u))
+
+
+VALUES: Mapping[Stance, float] = {"support": 1.0, "oppose": -1.0, "mixed": 0.0, "none": 0.0}
+
+
+def estimates(
+    observations: Iterable[Observation], judgements: Iterable[Judgement], *, by_actor: bool
+) -> list[tuple[str, str, Mean, Mean | None]]:
+    """(actor or "", issue, what the run says, estimate) for every issue, or actor and issue, of a run.
+
+    What is estimated is the mean, over the sentences in which the run found a position, of what they do show: 1
+    support, -1 oppose, 0 both or neither. Only what was drawn at random counts (`chosen`); None: fewer than two articles
+    judged, or none left.
+    """
+    judgements = list(judgements)
+    drawn = {j.key for j in judgements if j.chosen == "random"}
+    labels, _ = settled(j for j in judgements if j.key in drawn)
+    groups: dict[tuple[str, str], list[Observation]] = {}
+    for o in observations:
+        if o.role != "accused" and o.stance != "none" and not o.copy_of:
+            groups.setdefault((o.actor if by_actor else "", o.issue), []).append(o)
+    out: list[tuple[str, str, Mean, Mean | None]] = []
+    for (actor, issue), found in sorted(groups.items()):
+        truth = [labels.get((f"{o.article_id} {o.start}-{o.end}", o.actor, o.issue, "sentence")) for o in found]
+        judged = [(VALUES[label], o) for label, o in zip(truth, found, strict=True) if label]
+        rest = [o for label, o in zip(truth, found, strict=True) if not label]
+        articles, others = [o.article_id for _, o in judged], [o.article_id for o in rest]
+        estimate = None
+        if min(len(set(articles)), len(set(others))) >= 2:
+            gold = [value for value, _ in judged]
+            estimate = ppi_mean(gold, [o.value for _, o in judged], articles, [o.value for o in rest], others)
+        out.append((actor, issue, naive_mean([o.value for o in found], [o.article_id for o in found]), estimate))
+    return out
 
 
 def _clusters(values: Array, groups: Sequence[str]) -> Array:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
@@ -58,6 +58,8 @@ class Judgement(_Line):
     start: int = Field(ge=0)
     end: int = Field(gt=0)
     sentence: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    chosen: Literal["random", "uncertain"] | None = None
+    """How `stance gold sample` came to propose it; estimates rest on what was drawn at random."""
 
     @property
     def key(self) -> Key:

@@ -114,7 +114,7 @@ def read_coded(path: Path, coder: str | None) -> list[Judgement | CellJudgement]
             continue
         if len(labels) > 1:
             raise InputError(f"{path}:{number}: {len(labels)} labels ({', '.join(labels)}); keep one")
-        fields = {k: record.get(k) for k in ("article", "start", "end", "sentence", "actor", "issue")}
+        fields = {k: record.get(k) for k in ("article", "start", "end", "sentence", "actor", "issue", "chosen")}
         try:
             out.append(Judgement.model_validate(fields | {"label": labels[0], "coder": coder, "date": _today(record)}))
         except ValidationError as error:
