@@ -85,8 +85,8 @@ def estimates(
     """(actor or "", issue, what the run says, estimate) for every issue, or actor and issue, of a run.
 
     What is estimated is the mean, over the sentences in which the run found a position, of what they do show: 1
-    support, -1 oppose, 0 both or neither. Only what was drawn at random counts (`chosen`); None: fewer than two articles
-    judged, or none left.
+    support, -1 oppose, 0 both or neither. Only what was drawn at random counts (`chosen`); None: fewer than two
+    articles judged, or none left.
     """
     judgements = list(judgements)
     drawn = {j.key for j in judgements if j.chosen == "random"}
