@@ -10,7 +10,7 @@ from typing import Any
 from stance import pipeline
 from stance.actors import Resolver
 from stance.config import Config, load_config, propositions
-from stance.data import Article, Observation, Sentence, Stance
+from stance.data import Article, Observation, Rejected, Sentence, Stance
 from stance.errors import InputError
 from stance.gold import (
     BASELINES,
@@ -29,6 +29,7 @@ from stance.gold import (
     sign_errors,
     tables,
 )
+from stance.ingest import read_articles, sentences
 from stance.nli import Scorer
 from stance.observe import Judge, role
 from stance.scores import Store, Stored, Units
@@ -84,9 +85,6 @@ def evaluate(
 
 
 def _articles(inputs: Sequence[str], metadata: Path | None) -> dict[str, tuple[Article, Sequence[Sentence]]]:
-    from stance.data import Rejected
-    from stance.ingest import read_articles, sentences
-
     found = (item for item in read_articles(inputs, metadata) if not isinstance(item, Rejected))
     return {article.id: (article, list(sentences(article))) for article in found}
 
@@ -113,14 +111,15 @@ def compare_with_gold(
         judged = by_article.get(item.article.id)
         if judged is None:
             continue
-        both = judge.probabilities(readings, rows)
+        both, best = judge.probabilities(readings, rows), judge.evidence.dense(rows)[..., 1]
         seen: dict[tuple[int, str, str], Observation] = {
             (o.sentence_index, o.actor, o.issue): o for o in judge.observe(item.article, readings, rows, item.copy_of)
         }
         positions = {k for k, o in seen.items() if o.role != "accused" and o.stance != "none"}
         for index, actor, issue in sorted(set(judged) | positions):
             o = seen.get((index, actor, issue))
-            support, oppose = both[index, actors.index(actor), issues.index(issue)]
+            place = index, actors.index(actor), issues.index(issue)
+            support, oppose = both[place]
             out.append(
                 Unit(
                     item.article.id,
@@ -134,6 +133,7 @@ def compare_with_gold(
                     float(support),
                     float(oppose),
                     o.role if o else role(readings[index], actor),
+                    (float(best[place][0]), float(best[place][1])),
                 )
             )
     return out

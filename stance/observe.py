@@ -89,16 +89,16 @@ class Evidence:
     def features(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
         """Shape (sentences, actors, issues, 2 sides, features); NaN where an actor meets no such issue or was gated."""
         shared = np.array([self._shared(r.sentence.text) for r in readings])
-        return _features(readings, self._dense(np.stack(scores)), self.actors, shared)
+        return _features(readings, self.dense(scores), self.actors, shared)
 
     def _shared(self, text: str) -> list[float]:
         """For each issue, the weight of its words that the text uses."""
         words = _words(text)
         return [sum(self.rarity[w] for w in own & words) for own in self.vocabulary]
 
-    def _dense(self, scores: NDArray[np.float32]) -> Array:
-        """(S, K, 3) -> (S, actors, issues, sides, 3): mean entailment, highest entailment, mean contradiction."""
-        chosen = scores[:, self.columns].astype(float)
+    def dense(self, scores: Sequence[Scores]) -> Array:
+        """S tables (K, 3) -> (S, actors, issues, sides, 3): mean entailment, highest entailment, mean contradiction."""
+        chosen = np.stack(scores)[:, self.columns].astype(float)
         mean = np.add.reduceat(chosen, self.starts, axis=1) / self.sizes[:, None]
         best = np.maximum.reduceat(chosen[..., 0], self.starts, axis=1)
         dense = np.full((len(scores), len(self.actors), len(self.issues), 2, 3), np.nan)
@@ -182,7 +182,7 @@ class Judge:
 
 
 def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], shared: Array) -> Array:
-    """See FEATURES; `dense` as from Evidence._dense."""
+    """See FEATURES; `dense` as from Evidence.dense."""
     shape = dense.shape[:4]
     other = dense[..., ::-1, :]
     side = (dense[..., 0] + other[..., 2]) / 2

@@ -202,7 +202,7 @@ def test_an_estimate_needs_two_articles() -> None:
 def unit(gold: str, found: str, article: str = "a1", *, judged: bool = True) -> Unit:
     support = {"support": 0.9, "mixed": 0.6}.get(found, 0.1)
     oppose = {"oppose": 0.9, "mixed": 0.6}.get(found, 0.1)
-    return Unit(article, 0, "norland", "base", "Text.", gold, judged, found, support, oppose, "own")  # type: ignore[arg-type]
+    return Unit(article, 0, "norland", "base", "Text.", gold, judged, found, support, oppose, "own", (0.0, 0.0))  # type: ignore[arg-type]
 
 
 def test_wrong_signs_are_told_from_misses_and_extras() -> None:

@@ -1,4 +1,5 @@
-"""What a score must beat: the commonest label, aliases and key words, words alone, and the question alone."""
+"""What a score must beat: the commonest label, aliases and key words, words alone, the question alone, and the model
+without the rest of the pipeline."""
 
 import re
 from collections import Counter
@@ -49,11 +50,19 @@ def question(units: Sequence[Unit], config: Config) -> list[Stance]:
     return _learnt(units, [f"actor_{u.actor} issue_{u.issue} {u.actor}_{u.issue}" for u in units])
 
 
+def propositions_alone(units: Sequence[Unit], config: Config) -> list[Stance]:
+    """The model pair by pair, without holders or head: the side of the proposition entailed most, from .5 on."""
+    return [
+        "none" if max(u.entailed) < 0.5 else "support" if u.entailed[0] >= u.entailed[1] else "oppose" for u in units
+    ]
+
+
 BASELINES: dict[str, Callable[[Sequence[Unit], Config], list[Stance]]] = {
     "majority": majority,
     "alias and keyword": keywords,
     "actor and issue alone": question,
     "TF-IDF, logistic regression": words,
+    "propositions pair by pair": propositions_alone,
 }
 """Each takes judged units and returns a label for each."""
 

@@ -23,7 +23,8 @@ class Unit:
 
     `judged`: a coder wrote it down; otherwise it was found where no coder marked a position, in an article that was
     read for all of them, and `gold` is `none`. `found` is the stance that counts: `none` for what is only alleged.
-    `support`, `oppose`: the pipeline's probabilities.
+    `support`, `oppose`: the pipeline's probabilities. `entailed`: the model's own highest P(entailment) among the
+    propositions of either side, support first.
     """
 
     article: str
@@ -37,6 +38,7 @@ class Unit:
     support: float
     oppose: float
     role: Role | None
+    entailed: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
