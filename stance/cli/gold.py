@@ -1,6 +1,7 @@
 """`stance eval` and `stance gold`: parse, call, print."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -137,15 +138,19 @@ def gold_agree(
     """How far coders agree: Krippendorff's alpha, alpha by label, Cohen's kappa by pair of coders."""
     from stance import gold as g
 
-    found = g.load_gold(files)
-    parts = {"sentences": g.agreement(found.judgements), "cells": g.agreement(found.cells)}
-    for name, a in parts.items():
-        if a.n:
-            typer.echo(f"{name}: {_agreement(a)}")
-    if not any(a.n for a in parts.values()):
+    sets = {str(path): g.load_gold([path]) for path in files}
+    parts: dict[str, Sequence[Judgement | CellJudgement]] = {}
+    for path, found in sets.items():
+        parts |= {f"{path} sentences": found.judgements, f"{path} cells": found.cells}
+    if len(sets) > 1:
+        parts["all sentences"] = tuple(j for found in sets.values() for j in found.judgements)
+    figures = {name: a for name, lines in parts.items() if (a := g.agreement(lines)).n}
+    for name, a in figures.items():
+        typer.echo(f"{name}: {_agreement(a)}")
+    if not figures:
         typer.echo("nothing was judged by two coders")
     if json_out:
-        json_out.write_text(json.dumps({k: asdict(a) for k, a in parts.items()}, indent=1) + "\n", encoding="utf-8")
+        json_out.write_text(json.dumps({k: asdict(a) for k, a in figures.items()}, indent=1) + "\n", encoding="utf-8")
 
 
 def _agreement(a: "Agreement") -> str:
