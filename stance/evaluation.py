@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stance import pipeline
 from stance.actors import Resolver
 from stance.config import Config, load_config, propositions
@@ -143,7 +145,7 @@ def _baselines(found: Sequence[Unit], config: Config) -> dict[str, dict[str, Any
     judged = [u for u in found if u.judged]
     out = {}
     for name, baseline in BASELINES.items():
-        table = sum(tables(judged, baseline(judged, config)).values())
+        table = sum(tables(judged, baseline(judged, config)).values(), np.zeros((3, 3)))
         out[name] = {
             "macro_f1": macro_f1(table),
             "f1": dict(zip(LABELS, class_f1(table).tolist(), strict=True)),
