@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from stance.data import Article, Observation, Rejected, Sentence, Stance
 from stance.errors import InputError
 from stance.gold import (
     BASELINES,
+    ENTAILED,
     LABELS,
     Gold,
     Unit,
@@ -27,6 +28,9 @@ from stance.gold import (
     locate,
     macro_f1,
     plot,
+    position_f1,
+    position_tables,
+    propositions_alone,
     settled,
     sign_errors,
     tables,
@@ -100,7 +104,8 @@ def _stored(out: Path) -> dict[str, tuple[Article, Sequence[Sentence]]]:
 def compare_with_gold(
     gold: Gold, config: Config, store: Store, units: Units, judge: Judge, resolver: Resolver, fingerprint: str
 ) -> list[Unit]:
-    """Every judgement with what the pipeline makes of it, and every position found in gold's articles beside them."""
+    """Every judgement with what the pipeline makes of it; beside them every position found, and every one that the
+    propositions alone would find, in gold's articles."""
     labels, _ = settled(gold.judgements)
     where = locate(gold, _stored(store.out))
     by_article: dict[str, dict[tuple[int, str, str], Stance]] = {}
@@ -118,7 +123,8 @@ def compare_with_gold(
             (o.sentence_index, o.actor, o.issue): o for o in judge.observe(item.article, readings, rows, item.copy_of)
         }
         positions = {k for k, o in seen.items() if o.role != "accused" and o.stance != "none"}
-        for index, actor, issue in sorted(set(judged) | positions):
+        entailed = {(int(n), actors[a], issues[i]) for n, a, i in np.argwhere(np.nan_to_num(best).max(-1) >= ENTAILED)}
+        for index, actor, issue in sorted(set(judged) | positions | entailed):
             o = seen.get((index, actor, issue))
             place = index, actors.index(actor), issues.index(issue)
             support, oppose = both[place]
@@ -143,7 +149,7 @@ def compare_with_gold(
 
 def _baselines(found: Sequence[Unit], config: Config) -> dict[str, dict[str, Any]]:
     judged = [u for u in found if u.judged]
-    out = {}
+    out: dict[str, dict[str, Any]] = {}
     for name, baseline in BASELINES.items():
         table = sum(tables(judged, baseline(judged, config)).values(), np.zeros((3, 3)))
         out[name] = {
@@ -151,19 +157,29 @@ def _baselines(found: Sequence[Unit], config: Config) -> dict[str, dict[str, Any
             "f1": dict(zip(LABELS, class_f1(table).tolist(), strict=True)),
             "sign_errors": sign_errors(table),
         }
+    alone = [replace(u, found=x) for u, x in zip(found, propositions_alone(found, config), strict=True)]
+    counts = sum(position_tables(alone).values(), np.zeros(4))
+    out["propositions alone"]["position_f1"] = position_f1(counts)
     return out
 
 
 def as_rows(result: Mapping[str, Any]) -> list[list[str]]:
-    """Cells for a table: what, macro-F1, F1 of support, oppose and none, sign errors; baselines first."""
+    """Cells for a table: what, macro-F1, F1 of support, oppose and none, sign errors, F1 of positions in whole
+    articles; baselines first."""
     rows = [
-        [name, f"{b['macro_f1']:.3f}", *(f"{b['f1'][x]:.3f}" for x in LABELS), f"{b['sign_errors']:.1%}"]
+        [
+            name,
+            f"{b['macro_f1']:.3f}",
+            *(f"{b['f1'][x]:.3f}" for x in LABELS),
+            f"{b['sign_errors']:.1%}",
+            f"{b['position_f1']:.3f}" if "position_f1" in b else "",
+        ]
         for name, b in result["baselines"].items()
     ]
     f1 = [f"{result['f1'][x]:.3f}" for x in LABELS]
-    rows.append(
-        ["stance", _with_interval(result["macro_f1"]), *f1, _with_interval(result["sign_errors"], percent=True)]
-    )
+    f1_of_positions = f"{result['positions']['f1']['value']:.3f}"
+    signs = _with_interval(result["sign_errors"], percent=True)
+    rows.append(["stance", _with_interval(result["macro_f1"]), *f1, signs, f1_of_positions])
     return rows
 
 
@@ -209,7 +225,7 @@ def _write(out: Path, result: Mapping[str, Any], found: Sequence[Unit], config: 
 
 def _markdown(result: Mapping[str, Any], found: Sequence[Unit], config: Config) -> list[str]:
     out = [f"# {', '.join(Path(p).name for p in result['gold'])}", ""]
-    out += ["| | macro-F1 | support | oppose | none | sign errors |", "| --- | --- | --- | --- | --- | --- |"]
+    out += ["| | macro-F1 | support | oppose | none | sign errors | positions |", "| --- " * 7 + "|"]
     out += ["| " + " | ".join(row) + " |" for row in as_rows(result)]
     out += ["", *(f"- {line}" for line in summary(result)), ""]
     for name in ("actor", "issue", "role"):

@@ -357,7 +357,7 @@ def test_eval_on_the_command_line(harbour: Path) -> None:
         "--floors", floors, "--write-floors",
     )  # fmt: skip
     assert code == 0, text
-    assert "TF-IDF, logistic regression" in text
+    assert "TF-IDF, logistic" in text
     assert "Where it fails" in (harbour / "out" / "eval.md").read_text()
     held = json.loads(floors.read_text())
     held["gold"]["floors"]["sign_errors"] = -1.0

@@ -56,8 +56,8 @@ def evaluate(
     if any(path.name.endswith(".test.jsonl") for path in files):
         typer.echo("test gold: report these figures, never choose anything by them")
     table = Table(box=None)
-    for k, column in enumerate(("", "macro-F1", *g.LABELS, "sign errors")):
-        table.add_column(column, justify="right" if k else "left")
+    for k, column in enumerate(("", "macro-F1", *g.LABELS, "sign errors", "positions")):
+        table.add_column(column, justify="right" if k else "left", no_wrap=True)
     for row in evaluation.as_rows(result):
         table.add_row(*row)
     show(table)

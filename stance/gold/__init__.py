@@ -1,7 +1,7 @@
 """Gold: judgements of people, how far they agree, and what the pipeline's output is worth beside them."""
 
 from stance.gold.agreement import Agreement, agreement, krippendorff_alpha
-from stance.gold.baselines import BASELINES
+from stance.gold.baselines import BASELINES, ENTAILED, propositions_alone
 from stance.gold.estimate import Mean, estimates, naive_mean, ppi_mean
 from stance.gold.figures import (
     LABELS,
@@ -11,6 +11,8 @@ from stance.gold.figures import (
     compare,
     figures,
     macro_f1,
+    position_f1,
+    position_tables,
     sign_errors,
     tables,
 )
@@ -31,6 +33,7 @@ from stance.gold.tasks import merge, read_coded, sample, write_tasks
 __all__ = [
     "ADJUDICATED",
     "BASELINES",
+    "ENTAILED",
     "LABELS",
     "Agreement",
     "CellJudgement",
@@ -53,7 +56,10 @@ __all__ = [
     "merge",
     "naive_mean",
     "plot",
+    "position_f1",
+    "position_tables",
     "ppi_mean",
+    "propositions_alone",
     "read_coded",
     "sample",
     "sentence_hash",

@@ -19,6 +19,8 @@ _NO = re.compile(
     r"\b(not|never|no|reject\w*|oppos\w*|refus\w*|den(y|ies|ied)|against|rul\w* out|condemn\w*|object\w*)\b", re.I
 )
 _FOLDS = 5
+ENTAILED = 0.5
+"""From here on a proposition alone makes a position."""
 
 
 def majority(units: Sequence[Unit], config: Config) -> list[Stance]:
@@ -51,9 +53,10 @@ def question(units: Sequence[Unit], config: Config) -> list[Stance]:
 
 
 def propositions_alone(units: Sequence[Unit], config: Config) -> list[Stance]:
-    """The model pair by pair, without holders or head: the side of the proposition entailed most, from .5 on."""
+    """The model pair by pair, without holders or head: the side of the proposition that is entailed most."""
     return [
-        "none" if max(u.entailed) < 0.5 else "support" if u.entailed[0] >= u.entailed[1] else "oppose" for u in units
+        "none" if not max(u.entailed) >= ENTAILED else "support" if u.entailed[0] >= u.entailed[1] else "oppose"
+        for u in units
     ]
 
 
@@ -61,8 +64,8 @@ BASELINES: dict[str, Callable[[Sequence[Unit], Config], list[Stance]]] = {
     "majority": majority,
     "alias and keyword": keywords,
     "actor and issue alone": question,
-    "TF-IDF, logistic regression": words,
-    "propositions pair by pair": propositions_alone,
+    "TF-IDF, logistic": words,
+    "propositions alone": propositions_alone,
 }
 """Each takes judged units and returns a label for each."""
 
