@@ -153,7 +153,8 @@ class Judge:
         }
         for n, a, i in np.argwhere((both >= self.threshold).any(-1)):
             if self.evidence.actors[a] not in readings[n].present() - readings[n].addressed:
-                continue  # Of ten positions found for actors whom a sentence neither names nor stands for, one was right.
+                # Of ten positions found for actors whom a sentence neither names nor stands for, one was right.
+                continue
             support, oppose = (float(p) for p in both[n, a, i])
             low, high = sorted((support, oppose))
             stance: Stance = "support" if support > oppose else "oppose"
