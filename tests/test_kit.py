@@ -38,7 +38,7 @@ def _commands(group: typer.Typer, prefix: str) -> set[str]:
 def test_readme_names_every_command_and_no_other() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     exist = _commands(app, "stance")
-    named = set(re.findall(r"^\| `(stance (?:model )?[a-z]+)", text, re.MULTILINE))
+    named = set(re.findall(r"^\| `(stance (?:model |gold )?[a-z]+)", text, re.MULTILINE))
     assert named == exist
 
 
