@@ -131,9 +131,7 @@ def load_gold(paths: Sequence[Path], config: Config | None = None) -> Gold:
             if before is not line:
                 what = "repeats" if before.label == line.label else f"contradicts ({before.label}, {line.label})"
                 faults.append(f"{place}: {what} {places[id(before)]}; keep one judgement of each coder")
-    if faults:
-        more = f"\n... and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
-        raise InputError("\n".join(faults[:_FAULTS]) + more)
+    _tell(faults)
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no judgement in it; expected lines of JSON")
     return Gold(
@@ -141,6 +139,12 @@ def load_gold(paths: Sequence[Path], config: Config | None = None) -> Gold:
         tuple(x for x in found if isinstance(x, CellJudgement)),
         places,
     )
+
+
+def _tell(faults: list[str]) -> None:
+    if faults:
+        more = f"\n... and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
+        raise InputError("\n".join(faults[:_FAULTS]) + more)
 
 
 def _parse(record: Any) -> Judgement | CellJudgement:
@@ -189,9 +193,7 @@ def locate(gold: Gold, articles: Mapping[str, tuple[Article, Sequence[Sentence]]
             faults.append(f"{gold.place(j)}: cleaning now leaves this sentence of {j.article} out; see articles.csv")
             continue
         out[j.key] = j.article, sentences[best].index
-    if faults:
-        more = f"\n... and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
-        raise InputError("\n".join(faults[:_FAULTS]) + more)
+    _tell(faults)
     return out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stance.config import Config
+from stance.config import HOLDER, Config
 from stance.data import Cell, Observation
 from stance.errors import InputError
 from stance.gold.records import CellJudgement, Judgement, Key, load_gold, sentence_hash
@@ -70,8 +70,8 @@ def _task(o: Observation, how: str, config: Config) -> Task:
         "sentence": sentence_hash(o.sentence),
         "actor": o.actor,
         "issue": o.issue,
-        "support": issue.propositions.support[0].replace("{actor}", label),
-        "oppose": issue.propositions.oppose[0].replace("{actor}", label),
+        "support": issue.propositions.support[0].replace(HOLDER, label),
+        "oppose": issue.propositions.oppose[0].replace(HOLDER, label),
         "chosen": how,
     }
 
