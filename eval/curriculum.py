@@ -34,28 +34,14 @@ def lines(files: list[Path], numbers: set[int]) -> Iterator[str]:
                 yield line
 
 
-def premises(item: Marked, context: str) -> list[list[tuple[str, frozenset[str] | None]]]:
-    """What the model reads of each sentence, and for whom (None: everybody): for `clauses` what the pipeline reads; the
-    others are the variants measured in LOG.md."""
-    resolver = Resolver(item.config)
-    if context == "clauses":
-        return [resolver.premises(reading) for reading in item.readings]
-    out: list[list[tuple[str, frozenset[str] | None]]] = []
-    for k, reading in enumerate(item.readings):
-        before = item.readings[k - 1] if k else None
-        leans = any(m.how != "named" for m in reading.mentions) or not reading.mentions
-        lead = before if context == "before" or (context == "leaning" and leans) else None
-        text = reading.sentence.text if context == "plain" else resolver.premise(reading, lead)
-        out.append([(f"{item.article.title.rstrip('.')}. {text}" if context == "title" else text, None)])
-    return out
-
-
-def scored(item: Marked, scorer: Scorer, cache: Path | None, context: str = "clauses") -> list[Scores]:
+def scored(item: Marked, scorer: Scorer, cache: Path | None) -> list[Scores]:
     """The scores of every sentence x proposition, kept in `cache` (a file a premise) if one is given."""
     wanted = propositions(item.config)
     texts = list(dict.fromkeys(p.text for p in wanted))
     column = {text: k for k, text in enumerate(texts)}
-    read = premises(item, context)
+    resolver = Resolver(item.config)
+    leads = [None, *item.readings[:-1]] if scorer.context else [None] * len(item.readings)
+    read = [resolver.premises(reading, lead) for reading, lead in zip(item.readings, leads, strict=True)]
     items = [
         (premise, texts if actors is None else list(dict.fromkeys(p.text for p in wanted if p.actor in actors)))
         for sentence in read
@@ -122,9 +108,6 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--lines", default="", help="only these lines of each file, e.g. 6,12 (the dev lines)")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument(
-        "--context", choices=["clauses", "none", "plain", "before", "leaning", "title"], default="clauses"
-    )
     parser.add_argument("--cache", type=Path, help="folder for scores, so that a second run scores nothing")
     parser.add_argument("--threshold", type=float, help="instead of the head's own")
     parser.add_argument("--errors", action="store_true", help="print every error")
@@ -139,7 +122,7 @@ def main() -> None:
         judge = Judge(item.config, scorer)
         if args.threshold:
             judge.threshold = args.threshold
-        scores = scored(item, scorer, args.cache, args.context)
+        scores = scored(item, scorer, args.cache)
         pred, pred_roles = found(item, judge.observe(item.article, item.readings, scores))
         per_article.append(count(item.gold, pred))
         roles["accusations marked"] += len(item.accused)

@@ -83,7 +83,8 @@ def main() -> None:
     parser.add_argument("--log", type=Path, help="log.jsonl of the training")
     parser.add_argument("--vectors", type=Path, default=Path("models/stance-nli/test_vectors.json"))
     args = parser.parse_args()
-    dev = [passage(line) for line in lines(args.files, "passages", dev=True)]
+    context = load_scorer(str(args.folder)).context
+    dev = [passage(line, context) for line in lines(args.files, "passages", dev=True)]
     scores, gold = scored(args.folder, dev[1::2])
     # Of the bounds neither is ever met; beyond them a model is not to be mended by a temperature.
     best = minimize_scalar(lambda t: likelihood(scores, gold, t), bounds=(0.2, 5), method="bounded")

@@ -74,7 +74,7 @@ def from_gold(path: Path, config_path: Path, run: Path, scorer: Scorer) -> tuple
                 gold[(*where[key], key[1], key[2])] = label
         articles = {article for article, _ in where.values()}
         resolver = Resolver(config)
-        units = Units(store, pipeline.premises(store, resolver, propositions(config), gate=False))
+        units = Units(store, pipeline.premises(store, resolver, propositions(config), context=scorer.context))
         for item, readings, scores in pipeline.scored(store, units, config, resolver, scorer.fingerprint, Counter()):
             if item.article.id in articles:
                 out += rows_of(item.article.id, readings, scores, evidence, gold, range(len(readings)))
@@ -88,7 +88,6 @@ def main() -> None:
     parser.add_argument("--lines", default="12", help="only these lines of each file; 12 is dev, and 6 reports")
     parser.add_argument("--gold", nargs=3, type=Path, action="append", default=[], metavar=("GOLD", "CONFIG", "RUN"))
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--context", default="clauses")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, help="default: head.json in the model's folder")
     args = parser.parse_args()
@@ -99,7 +98,7 @@ def main() -> None:
     numbers = {int(n) for n in args.lines.split(",") if n}
     for number, line in enumerate(lines(args.files, numbers)):
         item = marked(line)
-        scores = scored(item, scorer, args.cache, args.context)
+        scores = scored(item, scorer, args.cache)
         gold |= item.gold
         evidence = Evidence(item.config, scorer.contradiction)
         rows += rows_of(item.article.id, item.readings, scores, evidence, item.gold, item.place)

@@ -9,6 +9,8 @@ Side = Literal["support", "oppose"]
 
 SIDES: tuple[Side, Side] = ("support", "oppose")
 LABELS = ("entailment", "neutral", "contradiction")
+CONTEXT_MARK = "||"
+"""Between the sentence before and the sentence asked about, in premises of models trained with context."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,23 +57,22 @@ def readings(store: Store, resolver: Resolver) -> Iterator[tuple[Stored, list[Re
 
 
 def premises(
-    store: Store, resolver: Resolver, wanted: Sequence[Proposition], gate: bool
+    store: Store, resolver: Resolver, wanted: Sequence[Proposition], *, context: bool, gate: bool = False
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The premises of every sentence with the hypotheses they meet: all of them, or with `gate` those about actors that
-    the sentence or the one before it names or stands for."""
+    the sentence or the one before it names or stands for. `context`: each behind the sentence before."""
     everything = tuple(dict.fromkeys(p.text for p in wanted))
     for _, read_sentences in readings(store, resolver):
-        before: set[str] = set()
+        before: Reading | None = None
         for reading in read_sentences:
-            present = reading.present()
             texts = everything
             if gate:
-                near = present | before
+                near = reading.present() | (before.present() if before else set())
                 texts = tuple(dict.fromkeys(p.text for p in wanted if p.actor in near))
-            for premise, actors in resolver.premises(reading):
+            for premise, actors in resolver.premises(reading, before if context else None):
                 own = tuple(dict.fromkeys(p.text for p in wanted if actors and p.actor in actors))
                 yield premise, texts if actors is None else own
-            before = present
+            before = reading
 
 
 def score(units: Units, scorer: Scorer, progress: Progress | None = None) -> int:
@@ -114,7 +113,7 @@ def bench(
     and the seconds all of them would take."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "run", config.name) as store:
         read(store, inputs, metadata, replace=False)
-        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config), gate=False)))
+        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config), context=scorer.context)))
     if not items:
         raise InputError("no sentence could be read from these inputs; expected articles in a format that README lists")
     total = sum(len(hypotheses) for _, hypotheses in items)
@@ -185,7 +184,7 @@ def run(
             )
         resolver = Resolver(config)
         judge = Judge(config, scorer)
-        units = Units(store, premises(store, resolver, propositions(config), gate))
+        units = Units(store, premises(store, resolver, propositions(config), context=scorer.context, gate=gate))
         try:
             pairs = score(units, scorer, progress)
             clipped: Counter[str] = Counter()

@@ -148,7 +148,7 @@ def test_what_is_kept_back_is_never_taught(pairs: Path, start: Path) -> None:
         {"kind": "passages", "files": [str(CURRICULUM / "d1.jsonl")]},
     ]
     seen = {e.premise for e in itertools.islice(stream(recipe(start, pairs, sources=sources)), 900)}
-    dev = [passage(line) for line in lines([CURRICULUM / "d1.jsonl"], "passages", dev=True)]
+    dev = [passage(line, False) for line in lines([CURRICULUM / "d1.jsonl"], "passages", dev=True)]
     assert len(dev) == 15
     assert not seen & {p.premise for p in dev}
     asked = {json.loads(line)["premise"] for line in pairs.read_text().splitlines()}

@@ -39,10 +39,13 @@ from stance.actors.patterns import (
     shows,
 )  # fmt: skip
 from stance.config import Config
-from stance.data import Sentence
+from stance.data import CONTEXT_MARK, Sentence
 
 # A clause of three words ("which it denies") leans on the rest too much to be read alone.
 MIN_CLAUSE_WORDS = 4
+
+# Of the sentence before: what a longer one begins with is seldom what the next one leans on.
+CONTEXT_WORDS = 50
 
 OUTSIDER = ""
 """The voice of somebody who is no actor: an analyst, a former official, an unknown name."""
@@ -223,22 +226,23 @@ class Resolver:
             lead = lead if lead is not None or NAME.search(outside) else carry
         return reading, lead
 
-    def premises(self, reading: Reading) -> list[tuple[str, frozenset[str] | None]]:
+    def premises(self, reading: Reading, before: Reading | None = None) -> list[tuple[str, frozenset[str] | None]]:
         """What the model reads, and for whom: the sentence for everybody (None); then, where two clauses have heads of
         their own, each clause for those who head no other. "US officials allege X, which Kabul denies" would else
-        pass for one stance of both."""
-        found: list[tuple[str, frozenset[str] | None]] = [(self.premise(reading), None)]
+        pass for one stance of both. `before`: the sentence before, for a model that reads context."""
+        context = "" if before is None else _context(self.premise(before))
+        found: list[tuple[str, frozenset[str] | None]] = [(context + self.premise(reading), None)]
         for begin, end, heads in reading.clauses:
             own = frozenset(h for h in heads if sum(h in other for *_, other in reading.clauses) == 1)
             text = TRAILING.sub("", self.premise(reading, span=(begin, end)))
             leans = LEANING.match(text) or reading.sentence.text[:begin].rstrip().endswith("which")
             if own and not leans and len(text.split()) >= MIN_CLAUSE_WORDS:
-                found.append((text[:1].upper() + text[1:], own))
+                found.append((context + text[:1].upper() + text[1:], own))
         return found
 
-    def premise(self, reading: Reading, before: Reading | None = None, span: tuple[int, int] = (0, sys.maxsize)) -> str:
+    def premise(self, reading: Reading, span: tuple[int, int] = (0, sys.maxsize)) -> str:
         """The sentence, or a span of it, as the model reads it: a name, metonym or pronoun is followed by its actor in
-        brackets, once for each form; `before` is put in front as context."""
+        brackets, once for each form."""
         first, last = span
         text, shift, seen = reading.sentence.text[first:last], -first, set[str]()
         for mention in reading.mentions:
@@ -257,8 +261,12 @@ class Resolver:
             shift += len(insert)
         # "He [Tillerson] will be told by Pakistan": the gloss names who is spoken to and draws the model to him.
         text = GLOSS.sub(r"\1", text)
-        text = " ".join(text.split())  # lines wrapped at 72 columns are one sentence
-        return f"{self.premise(before)} {text}" if before else text
+        return " ".join(text.split())  # lines wrapped at 72 columns are one sentence
+
+
+def _context(text: str) -> str:
+    """The sentence before, its end if it is long, with the mark behind which the sentence asked about begins."""
+    return f"{' '.join(text.split()[-CONTEXT_WORDS:])} {CONTEXT_MARK} "
 
 
 def _acts(mention: Mention) -> bool:

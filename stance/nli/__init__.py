@@ -24,6 +24,8 @@ class Scorer(Protocol):
     """Hex digest of everything that can change a score: weights, tokenizer, layout, number format."""
     contradiction: bool
     """False for a 2-class model: its third column is 0, and a side is judged by its own propositions alone."""
+    context: bool
+    """Whether it was trained on premises with the sentence before, a mark between the two (`data.CONTEXT_MARK`)."""
     max_hypothesis: int
     """Tokens a hypothesis may have; a longer one is refused with ModelError, since cutting it changes its meaning."""
 

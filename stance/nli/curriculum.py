@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stance.actors import Reading, Resolver
 from stance.config import Actor, Config, Issue, Propositions
-from stance.data import LABELS, Article
+from stance.data import CONTEXT_MARK, LABELS, Article
 from stance.errors import InputError
 from stance.ingest import sentences
 
@@ -54,13 +54,16 @@ def lines(files: list[Path], kind: str, dev: bool | None = None) -> Iterator[str
                 yield line
 
 
-def passage(line: str) -> Passage:
-    """Read one line of a `d*.jsonl` file; the context, where there is one, stands before the premise."""
+def passage(line: str, context: bool) -> Passage:
+    """Read one line of a `d*.jsonl` file. Where there is a context, it stands before the premise; with `context`, for a
+    model that knows it, the mark between the two.
+    """
     try:
         row = json.loads(line)
         texts = [p["text"] for p in row["propositions"]]
         labels = [LABELS.index(p["label"]) for p in row["propositions"]]
-        return Passage(row["id"], f"{row['context']} {row['premise']}".strip(), texts, labels)
+        mark = f" {CONTEXT_MARK} " if context else " "
+        return Passage(row["id"], mark.join(filter(None, (row["context"], row["premise"]))), texts, labels)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"no passage of the curriculum: {line[:80]!r} ({type(error).__name__}: {error})") from error
 

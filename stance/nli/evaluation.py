@@ -44,26 +44,27 @@ class Figures:
     ece: float
 
 
-def groups(name: str, *, dev: bool, limit: int | None, seed: int = 0) -> list[Group]:
+def groups(name: str, *, dev: bool, limit: int | None, context: bool = False, seed: int = 0) -> list[Group]:
     """What a file asks, by premise: passages of the curriculum (`propositions`), PLOVER rows (`label_raw`), or pairs.
 
     `dev`: only what no recipe trains on (a curriculum's dev lines, held-out premises of other files). `limit`: at most
-    so many premises, drawn with `seed`. Raises InputError.
+    so many premises, drawn with `seed`. `context`: the model knows the mark between context and premise.
+    Raises InputError.
     """
-    found = list(_groups(name, dev))
+    found = list(_groups(name, dev, context))
     if limit is not None and limit < len(found):
         found = random.Random(seed).sample(found, limit)
     return found
 
 
-def _groups(name: str, dev: bool) -> Iterator[Group]:
+def _groups(name: str, dev: bool, context: bool) -> Iterator[Group]:
     path = Path(name)
     if path.suffix == ".jsonl" and path.exists():
         texts = path.read_text(encoding="utf-8").splitlines()
         if texts and '"propositions"' in texts[0]:
             for number, line in enumerate(texts, 1):
                 if not dev or is_dev("passages", number):
-                    p = passage(line)
+                    p = passage(line, context)
                     yield p.premise, p.hypotheses, [(label,) for label in p.labels]
             return
     if path.suffix == ".parquet" and path.exists():
@@ -85,7 +86,7 @@ def _groups(name: str, dev: bool) -> Iterator[Group]:
 
 def evaluate_files(names: Sequence[str], scorer: Scorer, *, dev: bool, limit: int | None) -> list[Figures]:
     """Figures of every file, and of all together (by pair) where there are several of three classes."""
-    each = [(name, groups(name, dev=dev, limit=limit)) for name in names]
+    each = [(name, groups(name, dev=dev, limit=limit, context=scorer.context)) for name in names]
     empty = [name for name, found in each if not found]
     if empty:
         raise InputError(f"{empty[0]}: nothing to measure{' among what is held out' if dev else ''}; name other files")

@@ -22,6 +22,8 @@ from stance.nli.recipe import Recipe, Source
 ENTAILMENT, NEUTRAL, CONTRADICTION = (0,), (1,), (2,)
 ALLOWED = {name: (k,) for k, name in enumerate(LABELS)} | {"not_entailment": (1, 2)}
 """Labels of pair files -> places in LABELS that are right."""
+CONTEXT_SHARE = 0.8
+"""Of the sentences of articles that follow another: how many are read behind it, by a model that reads context."""
 PAIRS_AT_ONCE = 12
 """Hypotheses of a premise that stand in one example."""
 
@@ -97,7 +99,8 @@ def stream(recipe: Recipe) -> Iterator[Example]:
     """Examples without end, sources mixed by share of hypotheses, the same for the same recipe."""
     makers = {"passages": _passages, "articles": _articles, "pairs": _pairs, "events": _events}
     sources = [
-        makers[source.kind](source, random.Random(f"{recipe.seed} {k}")) for k, source in enumerate(recipe.sources)
+        makers[source.kind](source, recipe.layout.context, random.Random(f"{recipe.seed} {k}"))
+        for k, source in enumerate(recipe.sources)
     ]
     total = sum(source.share for source in recipe.sources)
     given = [0.0] * len(sources)
@@ -108,15 +111,15 @@ def stream(recipe: Recipe) -> Iterator[Example]:
         yield example
 
 
-def _passages(source: Source, rng: random.Random) -> Iterator[Example]:
-    found = [passage(line) for line in lines(list(map(Path, files_of(source.files))), "passages", dev=False)]
+def _passages(source: Source, context: bool, rng: random.Random) -> Iterator[Example]:
+    found = [passage(line, context) for line in lines(list(map(Path, files_of(source.files))), "passages", dev=False)]
     while True:
         rng.shuffle(found)
         for p in found:
             yield Example(p.premise, p.hypotheses, [(label,) for label in p.labels])
 
 
-def _pairs(source: Source, rng: random.Random) -> Iterator[Example]:
+def _pairs(source: Source, context: bool, rng: random.Random) -> Iterator[Example]:
     by_premise: dict[str, dict[str, str]] = {}
     for name in files_of(source.files):
         rows = [r for r in read_pairs(name) if not held_out(r["premise"]) and r.get("genre") not in source.without]
@@ -131,7 +134,7 @@ def _pairs(source: Source, rng: random.Random) -> Iterator[Example]:
             yield Example(premise, [h for h, _ in items], [ALLOWED[label] for _, label in items])
 
 
-def _articles(source: Source, rng: random.Random) -> Iterator[Example]:
+def _articles(source: Source, context: bool, rng: random.Random) -> Iterator[Example]:
     """Sentences of marked articles as the pipeline reads them, with the propositions that tempt most."""
     articles = [marked(line) for line in lines(list(map(Path, files_of(source.files))), "articles", dev=False)]
     labels = [actor.label for a in articles for actor in a.config.actors.values()]
@@ -142,21 +145,25 @@ def _articles(source: Source, rng: random.Random) -> Iterator[Example]:
     while True:
         rng.shuffle(places)
         for article, k in places:
-            yield from _sentence(article, k, labels, templates, rng)
+            lead = k and context and rng.random() < CONTEXT_SHARE
+            yield from _sentence(article, k, k - 1 if lead else None, labels, templates, rng)
 
 
 def _sentence(
-    article: Marked, k: int, labels: list[str], templates: list[str], rng: random.Random
+    article: Marked, k: int, lead: int | None, labels: list[str], templates: list[str], rng: random.Random
 ) -> Iterator[Example]:
+    """Sentence k, behind sentence `lead` if there is one: whose positions are then no longer asked about."""
     number = article.place[k]
     if article.place.count(number) > 1:
         return  # A marked sentence that the splitter parted: which part shows the position is not known.
     gold = {(a, i): s for (_, n, a, i), s in article.gold.items() if n == number}
     accused = {(a, i) for (_, n, a, i) in article.accused if n == number}
+    earlier = {(a, i) for (_, n, a, i) in article.gold if lead is not None and n == article.place[lead]}
     if not gold and not accused and rng.random() < 0.4:
         return
     wanted = propositions(article.config)
-    for premise, actors in Resolver(article.config).premises(article.readings[k]):
+    before = None if lead is None else article.readings[lead]
+    for premise, actors in Resolver(article.config).premises(article.readings[k], before):
         positive: list[tuple[str, tuple[int, ...]]] = []
         near: list[tuple[str, tuple[int, ...]]] = []
         far: list[tuple[str, tuple[int, ...]]] = []
@@ -168,7 +175,7 @@ def _sentence(
                 continue
             if stance:
                 positive.append((p.text, ENTAILMENT if stance == p.side else CONTRADICTION))
-            elif (p.actor, p.issue) in accused or any(a == p.actor or i == p.issue for a, i in gold):
+            elif (p.actor, p.issue) in accused | earlier or any(a == p.actor or i == p.issue for a, i in gold):
                 near.append((p.text, NEUTRAL))
             else:
                 far.append((p.text, NEUTRAL))
@@ -232,7 +239,7 @@ def event_example(row: dict[str, Any]) -> Example:
     return Example(row["text"], [h for h, _ in pairs], [x for _, x in pairs])
 
 
-def _events(source: Source, rng: random.Random) -> Iterator[Example]:
+def _events(source: Source, context: bool, rng: random.Random) -> Iterator[Example]:
     import pyarrow.parquet as pq
 
     rows = [row for name in files_of(source.files) for row in pq.read_table(name).to_pylist()]

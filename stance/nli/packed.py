@@ -112,6 +112,7 @@ class PackedScorer:
         self.start = int(layout["hypothesis_position"])
         self.max_premise = int(layout["max_premise"])
         self.max_hypothesis = int(layout["max_hypothesis"])
+        self.context = bool(layout.get("context", False))
         self.folder, self.name = folder, str(folder)
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self.fingerprint = hashlib.sha256(f"{digest(folder)} {ENGINE} {self.dtype}".encode()).hexdigest()

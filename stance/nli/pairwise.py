@@ -66,6 +66,7 @@ class PairwiseScorer:
     """Implements `stance.nli.Scorer` on a transformers model; `places` are its outputs in our order (3 or 2)."""
 
     max_hypothesis = MAX_HYPOTHESIS
+    context = False
 
     def __init__(
         self,

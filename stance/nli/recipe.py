@@ -23,6 +23,8 @@ class Layout(_Strict):
     hypothesis_position: int = Field(96, ge=1)
     max_premise: int = Field(200, ge=8)
     max_hypothesis: int = Field(48, ge=8)
+    context: bool = False
+    """Premises are `sentence before || sentence`: the model was taught which of the two is asked about."""
 
 
 class Source(_Strict):

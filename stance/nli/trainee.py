@@ -127,19 +127,28 @@ class Trainee(nn.Module):
         y: Tensor = _Adapted.apply(x, module.weight, module.bias, a, b)  # type: ignore[no-untyped-call]
         return y
 
-    def _layer(self, number: int, x: Tensor, bias: Tensor, cls: Tensor | None) -> Tensor:
-        """One layer over (N, T, width); with `cls` (N, C) only those tokens leave it: (N, C, width)."""
+    def _layer(self, number: int, x: Tensor, at: Tensor, bias: Tensor, cls: Tensor | None) -> Tensor:
+        """One layer over the tokens (M, width) whose places among N * T are `at`: padding, up to a fifth of a step, is
+        multiplied in attention alone. With `cls` (N, C) only those tokens leave it: (N, C, width)."""
+        rows, length = bias.shape[0], bias.shape[-1]
+
+        def padded(t: Tensor) -> Tensor:
+            return t.new_zeros(rows * length, t.shape[-1]).index_copy(0, at, t).view(rows, length, -1)
 
         def heads(t: Tensor) -> Tensor:
             split: Tensor = t.unflatten(-1, (self.heads, -1))
             return split.transpose(1, 2)
 
-        k, v = heads(self._linear(number, "k", x)), heads(self._linear(number, "v", x))
-        if cls is not None:
-            x = x.gather(1, cls[:, :, None].expand(-1, -1, x.shape[-1]))
+        k, v = (heads(padded(self._linear(number, part, x))) for part in ("k", "v"))
+        if cls is None:
+            q = heads(padded(self._linear(number, "q", x)))
+        else:
+            x = padded(x).gather(1, cls[:, :, None].expand(-1, -1, x.shape[-1]))
             bias = bias.gather(2, cls[:, None, :, None].expand(-1, bias.shape[1], -1, bias.shape[-1]))
-        q = heads(self._linear(number, "q", x))
+            q = heads(self._linear(number, "q", x))
         attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)
+        if cls is None:
+            attended = attended.flatten(0, 1).index_select(0, at)
         layer = self.layers[number]
         x = layer["norm_1"](self._linear(number, "out", attended) + x)
         inner = functional.gelu(self._linear(number, "up", x))
@@ -168,12 +177,13 @@ class Trainee(nn.Module):
         with torch.no_grad():
             bias = self._bias(rows.places[:, None, :] - rows.places[:, :, None])
             below, above = (bias.masked_fill(~seen[:, None], -torch.inf) for seen in (own, upper))
-            x = self._embed(rows.ids, rows.places)
+            at = (rows.premise >= 0).flatten().nonzero()[:, 0]
+            x = self._embed(rows.ids, rows.places).flatten(0, 1)[at]
         last = len(self.layers) - 1
         for number in range(last + 1):
             with torch.set_grad_enabled(number >= self.frozen and torch.is_grad_enabled()):
                 x = self._layer(
-                    number, x, below if number < self.split else above, rows.cls if number == last else None
+                    number, x, at, below if number < self.split else above, rows.cls if number == last else None
                 )
         return self.model.classifier(x)  # type: ignore[no-any-return]
 

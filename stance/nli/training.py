@@ -212,7 +212,7 @@ def train(
 def dev_examples(recipe: Recipe) -> Iterator[Example]:
     """The dev lines of the recipe's dev passages."""
     for line in lines([Path(name) for name in files_of(recipe.dev)], "passages", dev=True):
-        p = passage(line)
+        p = passage(line, recipe.layout.context)
         yield Example(p.premise, p.hypotheses, [(label,) for label in p.labels])
 
 
