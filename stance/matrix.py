@@ -156,6 +156,24 @@ def cells(
         yield _cell(key, [o for _, o in group], aggregation, min_sentences, evidence)
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What one article shows: the balance of its sentences in [-1, 1]; `date` is ISO, whole or cut."""
+
+    date: str
+    article_id: str
+    value: float
+
+
+def points(observations: Iterable[Observation]) -> list[Point]:
+    """Of one actor on one issue, by date: what every article shows whose sentences count in a cell."""
+    articles: dict[tuple[str, str], list[Sides]] = {}
+    for o in observations:
+        if _uncounted(o, o.date or None) is None:
+            articles.setdefault((o.date, o.article_id), []).append((o.support, o.oppose))
+    return [Point(*key, _balance(sides)) for key, sides in sorted(articles.items())]
+
+
 def _uncounted(o: Observation, period: str | None) -> str | None:
     if o.role == "accused":
         return "accused"

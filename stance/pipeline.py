@@ -11,22 +11,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from stance import __version__, report
+from stance import __version__, page, plots, report
 from stance.actors import Reading, Resolver
 from stance.config import Config, load_config, propositions
 from stance.data import Article, Cell, Observation, Proposition, Rejected, Sentence
 from stance.errors import InputError
 from stance.ingest import read_articles, sentences
-from stance.matrix import PERIODS, cells, diff
+from stance.matrix import PERIODS, cells, diff, points
 from stance.nli import Scorer, Scores
 from stance.observe import Judge
+from stance.page import data as page_data
 from stance.scores import Store, Stored, Units, connect, sql_path
+from stance.turns import Turn, turns
 
 Progress = Callable[[int, int], None]
 """Called with pairs done and pairs in all."""
@@ -247,7 +250,7 @@ def aggregate(
         "cells": len(found),
         "observations_left_out": dict(sorted(left_out.items())),
     }
-    report.write_page(found, config, out, manifest)
+    page.write_page(payload(out, config, manifest), out)
     report.write_manifest(manifest, out)
     return found
 
@@ -376,10 +379,43 @@ def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -
             yield f"  ... and {len(group) - limit} more (--limit)"
 
 
-def rewrite_page(out: Path) -> Path:
-    """Write report.html again from the run's files."""
+def payload(
+    out: Path, config: Config, manifest: dict[str, Any], *, text: bool = True, live: bool = False
+) -> dict[str, Any]:
+    """What the page of a run shows, from the run's files."""
+    gold = out / "eval.json"
+    return page_data.payload(
+        stored_observations(out),
+        config,
+        report.read_articles(out),
+        manifest,
+        gold=json.loads(gold.read_text(encoding="utf-8")) if gold.exists() else None,
+        text=text,
+        live=live,
+    )
+
+
+def turns_of(out: Path) -> tuple[Config, list[Turn]]:
+    """The config of a run, and who moved in it."""
+    config, _ = open_run(out)
+    grouped = groupby(stored_observations(out), key=lambda o: (o.actor, o.issue))
+    return config, turns([(actor, issue, points(group)) for (actor, issue), group in grouped])
+
+
+def plot_cell(out: Path, actor: str, issue: str, path: Path) -> Path:
+    """Draw one actor on one issue over time."""
     config, manifest = open_run(out)
-    return report.write_page(matrix_of(out, config, manifest), config, out, manifest)
+    dated = points(stored_observations(out, actor, issue))
+    found = [c for c in matrix_of(out, config, manifest, evidence=0) if (c.actor, c.issue) == (actor, issue)]
+    title = f"{config.actors[actor].label}: {config.issues[issue].label}"
+    turned = turns([(actor, issue, dated)])
+    return plots.plot_cell(dated, found, turned, title, manifest["matrix"]["period"], path)
+
+
+def rewrite_page(out: Path, *, text: bool = True) -> Path:
+    """Write report.html again from the run's files; without `text`, with no sentence in it."""
+    config, manifest = open_run(out)
+    return page.write_page(payload(out, config, manifest, text=text), out)
 
 
 def compare(run_a: Path, run_b: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Every test runs offline: the hub client is told so, and a connection to any other machine fails."""
 
 import os
+import shutil
 import socket
 from typing import Any
 
@@ -30,3 +31,18 @@ def offline() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", _connect_here)
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Any:
+    """A real Chromium. Without one these tests are passed over, save where STANCE_BROWSER says that one is there."""
+    path = os.environ.get("STANCE_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium here: install one, or name it in STANCE_BROWSER")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # A container's root user has no sandbox to put it in; the pages are our own.
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()

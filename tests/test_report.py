@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from io import StringIO
@@ -12,20 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lxml import html
 from rich.console import Console
 
 from stance.config import Actor, Config, Issue, Propositions
 from stance.data import Cell, Observation, Stance
+from stance.files import safe
 from stance.matrix import cells
 from stance.report import (
     render_table,
-    safe,
     write_articles,
     write_manifest,
     write_matrix,
     write_observations,
-    write_page,
     write_wide,
 )
 
@@ -147,66 +144,6 @@ def test_the_table_sets_many_periods_one_after_another_and_says_what_it_leaves_o
     assert text[4].strip() == "... 9 more periods: stance_matrix.csv ..."
     assert text[6] == "              2013-09 +0.90 (1)  2013-10 +0.90 (1)"
     assert "no cell: no dated sentence" in " ".join(printed([]))
-
-
-def page(folder: Path, observations: list[Observation], articles: list[dict[str, object]], least: int = 1) -> str:
-    observations.sort(key=lambda o: (o.actor, o.issue, o.date))
-    write_observations(observations, folder)
-    write_articles(articles, folder)
-    found = list(cells(observations, min_sentences=least))
-    return write_page(found, CONFIG, folder, {"stance": "0.1", "note": "</pre><script>"}).read_text(encoding="utf-8")
-
-
-ARTICLE = {
-    "article_id": "a1", "title": "=Dam <script>alert(1)</script>", "date": "2017-10-22", "source": "River & Post",
-    "url": "https://example.org/?a=1&b=2", "status": "read", "n_sentences": 2, "dropped": "caption: 2, comments: 1",
-}  # fmt: skip
-
-
-def test_every_cell_of_the_page_leads_to_its_sentences(tmp_path: Path) -> None:
-    text = page(tmp_path, [seen(0.3), seen(0.9, index=1), seen(-0.4, index=2), seen(-0.9, actor="down")], [ARTICLE])
-    tree = html.fromstring(text)
-    links = tree.xpath("//td[contains(@class, 'value')]/a/@href")
-    assert links == ["#c0", "#c1"]
-    (down, up) = (tree.get_element_by_id(link[1:]) for link in links)
-    assert "Lowland: The & dam, 2017-10" in down.text_content()
-    assert [q.text for q in up.iter("blockquote")] == [f"Sentence {k} <b>here</b>." for k in (1, 2, 0)]
-    assert "2 for, 1 against, 3 sentences in" in up.text_content()
-    assert up.xpath(".//a/@href") == ["https://example.org/?a=1&b=2"] * 3
-    assert up.xpath(".//a/bdi/text()")[0] == "=Dam <script>alert(1)</script>"
-    assert "River & Post" in up.text_content()
-    assert "2 caption, 1 comments" in tree.text_content()
-
-
-def test_allegations_stand_apart_on_the_page_and_copies_of_them_not_again(tmp_path: Path) -> None:
-    accused = [replace(seen(0.9, index=k), role="accused", sentence=f"Charge {k}.") for k in range(7)]
-    text = page(tmp_path, [seen(-0.9), *accused, replace(accused[0], copy_of="a0")], [ARTICLE])
-    evidence, apart = text.split("<h2>Alleged by others, not counted</h2>")
-    assert "Charge" not in evidence
-    assert re.findall(r"Charge \d", apart) == [f"Charge {k}" for k in range(5)]
-    assert "7 sentences" in apart
-    assert "2 more are in observations.csv" in apart
-
-
-def test_the_page_runs_nothing_and_asks_nobody(tmp_path: Path) -> None:
-    bad = [
-        ARTICLE | {"article_id": f"a{k}", "url": url, "status": "undated"}
-        for k, url in enumerate(["javascript:alert(1)", "http://[", "data:text/html,x", "HTTPS://example.org"])
-    ]
-    text = page(tmp_path, [seen(0.9, f"a{k}") for k in range(5)], [*bad, {"article_id": "x", "status": "rejected"}])
-    tree = html.fromstring(text)
-    assert tree.xpath("//script | //img | //link | //iframe | //@src | //@*[starts-with(name(), 'on')]") == []
-    assert set(tree.xpath("//a/@href")) == {"#c0", "http://[", "HTTPS://example.org"}
-    assert "default-src 'none'" in tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
-    assert "url(" not in text
-    assert "Set apart (5)" in tree.text_content()
-
-
-def test_a_page_without_cells_says_so_and_a_blank_cell_shows_no_number(tmp_path: Path) -> None:
-    assert "No cell: no dated sentence shows a position" in page(tmp_path, [], [])
-    text = page(tmp_path, [seen(0.9)], [ARTICLE], least=2)
-    assert "blank, too few sentences" in text
-    assert not re.search(r"<td class=\"value[^>]*><a[^>]*>[+-]", text)
 
 
 def test_observation_fields_are_the_columns_of_the_parquet_file(tmp_path: Path) -> None:

@@ -159,10 +159,20 @@ def score(
 @app.command()
 @reports_errors
 def matrix(
-    out: RunFolder, period: Period = "month", aggregation: Aggregation = "mean", min_sentences: MinSentences = 1
+    out: RunFolder,
+    period: Period = "month",
+    aggregation: Aggregation = "mean",
+    min_sentences: MinSentences = 1,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the matrix, too: a file .png, .svg or .pdf (extra `plot`).")
+    ] = None,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(help="Write it for other programs, too: .parquet, .graphml, .csv or wide.csv; may be repeated."),
+    ] = None,
 ) -> None:
     """Aggregate a run again; no model is loaded."""
-    from stance import pipeline, report
+    from stance import exports, pipeline, plots, report
     from stance.matrix import check_options
 
     check_options(period, aggregation)
@@ -171,6 +181,10 @@ def matrix(
         out, config, manifest, period=period, aggregation=aggregation, min_sentences=min_sentences
     )
     show(report.render_table(cells, config))
+    for path in export or ():
+        typer.echo(f"wrote {exports.export(cells, config, path)}")
+    if plot:
+        typer.echo(f"wrote {plots.plot_matrix(cells, config, plot)}")
 
 
 @app.command()
@@ -181,21 +195,75 @@ def explain(
     issue: Annotated[str, typer.Option(help="Id of an issue.")],
     period: Annotated[str | None, typer.Option(help="One period, e.g. 2017-10, 2017-Q4 or 2017.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many sentences.")] = 50,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the cell over time: a file .png, .svg or .pdf (extra `plot`).")
+    ] = None,
 ) -> None:
     """The sentences behind a cell, strongest first, with offsets, source and role."""
     from stance import pipeline
 
     for line in pipeline.explain(out, actor, issue, period, limit):
         typer.echo(line)
+    if plot:
+        typer.echo(f"wrote {pipeline.plot_cell(out, actor, issue, plot)}")
 
 
 @app.command()
 @reports_errors
-def report(out: RunFolder) -> None:
+def turns(out: RunFolder) -> None:
+    """Who moved, when, from where to where: change points, largest first; no model is loaded."""
+    from stance import pipeline
+
+    config, found = pipeline.turns_of(out)
+    for t in found:
+        tested = "too few articles to test" if t.p is None else f"p {t.p:.4f}"
+        typer.echo(
+            f"{config.actors[t.actor].label} / {config.issues[t.issue].label}: {t.before:+.2f} to {t.last} "
+            f"({t.n_before}) -> {t.after:+.2f} from {t.first} ({t.n_after}), {tested}"
+        )
+    if not found:
+        typer.echo("no position turned")
+
+
+@app.command()
+@reports_errors
+def report(
+    out: RunFolder,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Leave copyrighted sentences out: their offsets and hashes alone.")
+    ] = False,
+) -> None:
     """Write the page of a run again."""
     from stance import pipeline
 
-    typer.echo(f"wrote {pipeline.rewrite_page(out)}")
+    typer.echo(f"wrote {pipeline.rewrite_page(out, text=not no_text)}")
+
+
+@app.command()
+@reports_errors
+def serve(
+    out: RunFolder,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own show all to all.")] = (
+        "127.0.0.1"
+    ),
+    model: Model = "stance-nli",
+    dtype: Number = "auto",
+    threads: Threads = None,
+) -> None:
+    """The page of a run, live: score articles in it, label sentences, ask for JSON (extra `serve`)."""
+    from importlib.util import find_spec
+
+    from stance.errors import InputError
+    from stance.nli import load_scorer
+
+    if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "python_multipart")):
+        raise InputError(
+            "FastAPI, uvicorn or python-multipart is missing; install the extra: pip install 'stance[serve]'"
+        )
+    from stance import serve as served
+
+    served.listen(out, lambda: load_scorer(model, dtype=dtype, threads=threads), host, port)
 
 
 @app.command()
