@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 CHECKED := stance tests eval
 
-.PHONY: demo test lint bench compass gold clean
+.PHONY: demo test lint bench shots compass gold clean
 
 demo: .venv/installed
 	$(BIN)/stance run seeds/afpak -c configs/afpak.yaml -o out/demo
@@ -36,6 +36,11 @@ gold: demo
 # Pairs a second, exactness, memory, start time. An idle machine gives figures worth keeping.
 bench: .venv/installed-bench
 	$(BIN)/python eval/bench_scoring.py --memory --json out/bench.json
+	$(BIN)/python eval/bench_page.py
+
+# Screenshots of the demo's page, to be looked at after a change of it.
+shots: demo .venv/installed-dev
+	$(BIN)/python eval/shots.py out/demo/report.html out/shots
 
 # A stamp is newer than what was installed by it, so that a second call installs nothing.
 .venv/installed: pyproject.toml constraints.txt | .venv/python
@@ -49,7 +54,7 @@ bench: .venv/installed-bench
 	@touch .venv/installed $@
 
 .venv/installed-bench: pyproject.toml constraints.txt | .venv/python
-	$(PIP) -e '.[bench]'
+	$(PIP) -e '.[bench,dev]'
 	@touch .venv/installed $@
 
 .venv/python:

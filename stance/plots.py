@@ -103,6 +103,7 @@ def _pyplot(path: Path) -> Any:
         raise InputError("matplotlib is missing; install the extra: pip install 'stance[plot]'")
     import matplotlib
 
+    matplotlib.rcParams["svg.hashsalt"] = "stance"
     matplotlib.use("svg" if path.suffix.lower() == ".svg" else "agg")
     from matplotlib import pyplot
 

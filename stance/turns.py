@@ -22,7 +22,7 @@ class Turn:
     """From `before` to `after` (means over so many articles each, in [-1, 1]), between the dates `last` and `first`.
 
     `p`: of the permutation test, None where there are too few articles to test: then the sides of the two means
-    differ, and that is all that is known.
+    differ, article by article, and that is all that is known.
     """
 
     actor: str
@@ -44,11 +44,11 @@ def turns(series: Sequence[tuple[str, str, Sequence[Point]]]) -> list[Turn]:
     segmentation; Vostrikova 1981). Positions are exchangeable if nothing moved, so that no distribution is assumed.
     Of all tests of a run, those are kept whose false discovery rate is at most 5% (Benjamini & Hochberg 1995), and
     of these the shifts of 0.5 or more. A series of fewer than eight articles cannot be tested; it has a turn where the
-    means before and after the cut lie on opposite sides (by 0.25 each).
+    articles before the cut all lie on one side, those after it all on the other, and the means by 0.25 at least.
     """
     found = [turn for actor, issue, points in series for turn in _segment(actor, issue, list(points))]
     tested = [t for t in found if t.p is not None]
-    kept = [t for t in found if t.p is None and min(abs(t.before), abs(t.after)) >= SIDE and t.before * t.after < 0]
+    kept = [t for t in found if t.p is None and min(abs(t.before), abs(t.after)) >= SIDE]
     if tested:
         rates = false_discovery_control([t.p for t in tested])
         kept += [
@@ -70,6 +70,8 @@ def _segment(actor: str, issue: str, points: list[Point]) -> Iterator[Turn]:
     if len(points) >= MIN_TESTED:
         p = _p(values, cuts, float(sizes.max()))
     before, after = values[:cut], values[cut:]
+    if p is None and not (before.max() < 0 < after.min() or after.max() < 0 < before.min()):
+        return
     yield Turn(
         actor, issue, points[cut - 1].date, points[cut].date, float(before.mean()), float(after.mean()), cut,
         len(after), p,
@@ -97,5 +99,6 @@ def _sizes(rows: NDArray[np.float64], cuts: NDArray[np.int_]) -> NDArray[np.floa
     """For each row and cut, how far the means of the two sides lie apart, in units of their standard error."""
     n = rows.shape[1]
     left = rows.cumsum(1)[:, cuts - 1]
-    shift: NDArray[np.float64] = np.abs(left / cuts - (rows.sum(1)[:, None] - left) / (n - cuts))
-    return shift * np.sqrt(cuts * (n - cuts) / n)
+    shift = np.abs(left / cuts - (rows.sum(1)[:, None] - left) / (n - cuts))
+    sizes: NDArray[np.float64] = shift * np.sqrt(cuts * (n - cuts) / n)
+    return sizes

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stance.actors import Reading, Resolver
 from stance.config import Actor, Config, Issue, Person, Propositions
-from stance.data import Sentence
+from stance.data import CONTEXT_MARK, Sentence
 
 CONFIG = Config(
     name="test",
@@ -175,3 +175,13 @@ def test_any_text_is_read_with_mentions_inside_it(text: str, name: str) -> None:
         for mention in reading.mentions:
             assert 0 <= mention.start < mention.end <= len(whole)
         assert RESOLVER.premise(reading)
+
+
+def test_a_model_that_reads_context_gets_the_sentence_before_behind_its_mark() -> None:
+    first, second = read("Norland said that it would stay.", "Its minister did not say for how long.")
+    (premise, _), *_ = RESOLVER.premises(second, first)
+    before, mark, own = premise.partition(f" {CONTEXT_MARK} ")
+    assert (before, mark.strip()) == ("Norland said that it would stay.", CONTEXT_MARK)
+    assert own == RESOLVER.premises(second)[0][0]
+    long, after = read("Norland " + "and " * 200 + "left the talks.", "It rained.")
+    assert len(RESOLVER.premises(after, long)[0][0].split()) < 60

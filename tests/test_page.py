@@ -1,4 +1,4 @@
-"""The page in a real browser: what an analyst sees, by mouse and by keyboard, and what no text of a run can do to it."""
+"""The page in a real browser: what an analyst sees, by mouse and by keyboard, and what no text can do to it."""
 
 import csv
 import io

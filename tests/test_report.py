@@ -7,6 +7,7 @@ from dataclasses import asdict, fields, replace
 from io import StringIO
 from pathlib import Path
 
+import networkx
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -15,8 +16,11 @@ from rich.console import Console
 
 from stance.config import Actor, Config, Issue, Propositions
 from stance.data import Cell, Observation, Stance
+from stance.errors import InputError
+from stance.exports import export
 from stance.files import safe
-from stance.matrix import cells
+from stance.matrix import cells, points
+from stance.plots import plot_cell, plot_matrix
 from stance.report import (
     render_table,
     write_articles,
@@ -25,6 +29,7 @@ from stance.report import (
     write_observations,
     write_wide,
 )
+from stance.turns import turns
 
 SIDES = Propositions(support=["{actor} wants it"], oppose=["{actor} rejects it"])
 CONFIG = Config(
@@ -149,3 +154,34 @@ def test_the_table_sets_many_periods_one_after_another_and_says_what_it_leaves_o
 def test_observation_fields_are_the_columns_of_the_parquet_file(tmp_path: Path) -> None:
     write_observations([seen(0.1)], tmp_path)
     assert pq.read_schema(tmp_path / "observations.parquet").names == list(asdict(seen(0.1)))
+
+
+def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
+    found = list(cells(sorted([seen(0.9), seen(-0.4, "a2"), seen(-0.9, actor="down")], key=lambda o: o.actor)))
+    table = pq.read_table(export(found, CONFIG, tmp_path / "new" / "m.parquet")).to_pylist()
+    assert [(row["actor"], row["support"], row["oppose"]) for row in table] == [("down", 0, 1), ("up", 1, 1)]
+    graph = networkx.read_graphml(export(found, CONFIG, tmp_path / "m.graphml"))
+    assert graph.nodes["actor:up"]["label"] == "Upland <i>"
+    ties = [(a, b, d["tie"], d["weight"], d["period"]) for a, b, d in graph.edges(data=True)]
+    assert ("actor:up", "issue:dam", "agree", 1, "2017-10") in ties
+    assert ("actor:up", "issue:dam", "disagree", 1, "2017-10") in ties
+    assert rows(export(found, CONFIG, tmp_path / "wide.csv"))[0] == ["actor", "issue", "2017-10"]
+    with pytest.raises(InputError, match=r"\.parquet, \.graphml, \.csv"):
+        export(found, CONFIG, tmp_path / "m.xlsx")
+
+
+def test_plots_are_files_of_the_kind_named_and_the_same_every_time(tmp_path: Path) -> None:
+    found = list(cells([seen(0.9), seen(-0.4, "a2"), seen(-0.9, "a3", date="2017-12-01")]))
+    dated = points([seen(0.9), seen(-0.9, "a3", date="2017-12-01")])
+    turned = turns([("up", "dam", dated)])
+    for suffix, start in ((".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")):
+        assert plot_matrix(found, CONFIG, tmp_path / f"m{suffix}").read_bytes().startswith(start)
+        assert plot_cell(dated, found, turned, "Dam", "month", tmp_path / f"c{suffix}").read_bytes().startswith(start)
+    first = (tmp_path / "m.svg").read_bytes()
+    assert b"2017-12" in first
+    assert plot_matrix(found, CONFIG, tmp_path / "m.svg").read_bytes() == first
+    with pytest.raises(InputError, match=r"one of \.png, \.svg, \.pdf"):
+        plot_matrix(found, CONFIG, tmp_path / "m.jpg")
+    many = [replace(c, period=f"2017-{m:02}") for c in found for m in range(1, 9)]
+    with pytest.raises(InputError, match="give --period year or all"):
+        plot_matrix(many, CONFIG, tmp_path / "m.png")

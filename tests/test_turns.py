@@ -30,6 +30,7 @@ def test_few_articles_on_opposite_sides_are_a_turn_that_is_not_tested() -> None:
     assert turn.p is None
     assert (turn.last, turn.first) == ("2000-01", "2000-02")
     assert turns([("norland", "dam", points([0.9, 0.2, 0.8]))]) == []
+    assert turns([("norland", "dam", points([0.9, 0.8, -0.9, 0.7, -0.8, -0.9]))]) == []
 
 
 def test_articles_of_one_day_are_not_parted() -> None:

@@ -54,6 +54,7 @@ function scoreView() {
 async function submit(file = null) {
   scoring.error = "";
   try {
+    if ((file?.size ?? scoring.text.length) > 4.9e6) throw new Error("An article of more than 5 MB is refused; use stance score for it.");
     let job;
     if (file) {
       const form = new FormData();

@@ -175,6 +175,7 @@ function matrixView() {
     body.append(line);
   }
   table.append(body);
+  if (dense) table.style.width = `${14 + 3.4 * columns.length}rem`;
   if (!table.querySelector('[tabindex="0"]')) table.querySelector("td")?.setAttribute("tabindex", "0");
   gridKeys(table);
   const left = h("section", { "aria-labelledby": "matrix-title" },
@@ -470,7 +471,8 @@ function turnsView() {
     .sort((x, y) => Math.abs(y[4] - y[5]) - Math.abs(x[4] - x[5]))[0];
   const dateOf = (e) => DATA.articles[DATA.sentences[e[3]][0]][2];
   const intro = h("p", { class: "soft" }, "Where the articles before and after a date differ most. With eight articles or more, a permutation test keeps ",
-    "false alarms at 5% over all that are listed; with fewer nothing can be tested, and a turn is two opposite sides.");
+    "false alarms at 5% over all that are listed; with fewer nothing can be tested, and a turn is that all articles before ",
+    "lie on one side and all after on the other.");
   if (!DATA.turns.length) return [h("h2", {}, "Who moved"), intro, h("p", {}, "No position in this run turned.")];
   return [h("h2", {}, "Who moved"), intro, DATA.turns.map(([a, i, last, first, before, after, n, m, p]) => {
     const was = strongest(a, i, (e) => dateOf(e) && dateOf(e) <= last && Math.sign(e[4] - e[5]) === Math.sign(before));

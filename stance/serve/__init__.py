@@ -7,11 +7,13 @@ site's page are refused (by Host, Origin and Sec-Fetch-Site), and one article is
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import uvicorn
+from anyio import to_thread
 from fastapi import FastAPI, File, HTTPException, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
@@ -74,7 +76,13 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
     live = Live(out)
     jobs = Jobs(out, load, live.reload)
     labels = Labels(out)
-    app = FastAPI(title="stance", version=__version__, docs_url=None, redoc_url=None)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await to_thread.run_sync(jobs.close)
+
+    app = FastAPI(title="stance", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
 
     @app.middleware("http")
@@ -225,7 +233,6 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
             headers={"Content-Disposition": f'attachment; filename="gold-{coder}.jsonl"'},
         )
 
-    app.state.jobs = jobs
     return app
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from stance import pipeline
+from stance import pipeline, report
 from stance.data import Observation
 from stance.errors import InputError, StanceError
 from stance.nli import Scorer
@@ -51,10 +51,19 @@ class Jobs:
         self.out, self._load, self._reload = out, load, reload
         self._scorer: Scorer | None = None
         self._jobs: dict[int, Job] = {}
-        self._queue: queue.Queue[tuple[Job, Callable[[Job], None]]] = queue.Queue()
+        self._queue: queue.Queue[tuple[Job, Callable[[Job], None]] | None] = queue.Queue()
         self._folder = tempfile.TemporaryDirectory(prefix="stance-serve-")
         self._lock = threading.Lock()
-        threading.Thread(target=self._work, daemon=True, name="scoring").start()
+        self._worker = threading.Thread(target=self._work, daemon=True, name="scoring")
+        self._worker.start()
+
+    def close(self) -> None:
+        """Give up what waits and what is being scored, and wait for the worker to end."""
+        for number in list(self._jobs):
+            self.cancel(number)
+        self._queue.put(None)
+        self._worker.join()
+        self._folder.cleanup()
 
     def submit_text(self, article: dict[str, str]) -> dict[str, Any]:
         """Queue a pasted article. Raises Busy."""
@@ -109,8 +118,8 @@ class Jobs:
         self._queue.put((job, self._keep))
 
     def _work(self) -> None:
-        while True:
-            job, task = self._queue.get()
+        while (item := self._queue.get()) is not None:
+            job, task = item
             if job.state == "cancelled":
                 continue
             try:
@@ -124,8 +133,7 @@ class Jobs:
 
     def _score(self, job: Job) -> None:
         job.state = "scoring"
-        if self._scorer is None:
-            self._scorer = self._load()
+        self._scorer = self._scorer or self._load()
 
         def progress(done: int, total: int) -> None:
             job.done, job.total = done, total
@@ -135,7 +143,7 @@ class Jobs:
         run = job.input.parent / "run"
         pipeline.run(run, self.out / "store" / "config.yaml", self._scorer, inputs=[str(job.input)], progress=progress)
         job.observations = [o for o in pipeline.stored_observations(run) if o.stance != "none"]
-        job.articles = list(pipeline.report.read_articles(run))
+        job.articles = list(report.read_articles(run))
         job.state = "done"
 
     def _keep(self, job: Job) -> None:
