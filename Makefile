@@ -38,9 +38,10 @@ bench: .venv/installed-bench
 	$(BIN)/python eval/bench_scoring.py --memory --json out/bench.json
 	$(BIN)/python eval/bench_page.py
 
-# Screenshots of the demo's page, to be looked at after a change of it.
+# Screenshots of the demo's page, to be looked at after a change of it; README shows two of them.
 shots: demo .venv/installed-dev
 	$(BIN)/python eval/shots.py out/demo/report.html out/shots
+	cp out/shots/cell-light-1280.png out/shots/cell-dark-1280.png eval/shots/
 
 # A stamp is newer than what was installed by it, so that a second call installs nothing.
 .venv/installed: pyproject.toml constraints.txt | .venv/python

@@ -382,14 +382,18 @@ def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -
 def payload(
     out: Path, config: Config, manifest: dict[str, Any], *, text: bool = True, live: bool = False
 ) -> dict[str, Any]:
-    """What the page of a run shows, from the run's files."""
-    gold = out / "eval.json"
+    """What the page of a run shows, from the run's files; figures against gold, if this model, head and config made
+    them."""
+    path = out / "eval.json"
+    gold = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if gold and any(gold.get(k) != manifest[k] for k in ("model", "head", "config")):
+        gold = None
     return page_data.payload(
         stored_observations(out),
         config,
         report.read_articles(out),
         manifest,
-        gold=json.loads(gold.read_text(encoding="utf-8")) if gold.exists() else None,
+        gold=gold,
         text=text,
         live=live,
     )

@@ -21,8 +21,8 @@ SHIFT = 0.5
 class Turn:
     """From `before` to `after` (means over so many articles each, in [-1, 1]), between the dates `last` and `first`.
 
-    `p`: of the permutation test, None where there are too few articles to test: then the sides of the two means
-    differ, article by article, and that is all that is known.
+    `clean`: all articles before lie on one side and all after it on the other. `p`: of the permutation test, None where
+    there are too few articles to test.
     """
 
     actor: str
@@ -34,29 +34,27 @@ class Turn:
     n_before: int
     n_after: int
     p: float | None
+    clean: bool
 
 
 def turns(series: Sequence[tuple[str, str, Sequence[Point]]]) -> list[Turn]:
-    """Turns of many (actor, issue, points), the points of each sorted by date; by size, largest first.
+    """Turns of many (actor, issue, points), the points of each sorted by date; tested ones first, large before small.
 
     A turn is the cut between two dates at which the mean moves most for its standard error (CUSUM), tested against
     orders of the same articles at random; further cuts are looked for on either side of one found (binary
     segmentation; Vostrikova 1981). Positions are exchangeable if nothing moved, so that no distribution is assumed.
     Of all tests of a run, those are kept whose false discovery rate is at most 5% (Benjamini & Hochberg 1995), and
-    of these the shifts of 0.5 or more. A series of fewer than eight articles cannot be tested; it has a turn where the
-    articles before the cut all lie on one side, those after it all on the other, and the means by 0.25 at least.
+    of these the shifts of 0.5 or more. A clean cut between means of 0.25 and more is kept if its own p is at most 5%,
+    or if there are fewer than eight articles, which cannot be tested.
     """
     found = [turn for actor, issue, points in series for turn in _segment(actor, issue, list(points))]
     tested = [t for t in found if t.p is not None]
-    kept = [t for t in found if t.p is None and min(abs(t.before), abs(t.after)) >= SIDE]
-    if tested:
-        rates = false_discovery_control([t.p for t in tested])
-        kept += [
-            t
-            for t, q in zip(tested, rates, strict=True)
-            if q <= ALPHA and abs(t.after - t.before) >= SHIFT
-        ]  # fmt: skip
-    return sorted(kept, key=lambda t: (-abs(t.after - t.before), t.first, t.actor, t.issue))
+    rates = false_discovery_control([t.p for t in tested]) if tested else ()
+    sure = {id(t) for t, q in zip(tested, rates, strict=True) if q <= ALPHA and abs(t.after - t.before) >= SHIFT}
+    clean = (t for t in found if t.clean and min(abs(t.before), abs(t.after)) >= SIDE)
+    sure |= {id(t) for t in clean if t.p is None or t.p <= ALPHA}
+    kept = [t for t in found if id(t) in sure]
+    return sorted(kept, key=lambda t: (t.p is None, -abs(t.after - t.before), t.first, t.actor, t.issue))
 
 
 def _segment(actor: str, issue: str, points: list[Point]) -> Iterator[Turn]:
@@ -70,12 +68,9 @@ def _segment(actor: str, issue: str, points: list[Point]) -> Iterator[Turn]:
     if len(points) >= MIN_TESTED:
         p = _p(values, cuts, float(sizes.max()))
     before, after = values[:cut], values[cut:]
-    if p is None and not (before.max() < 0 < after.min() or after.max() < 0 < before.min()):
-        return
-    yield Turn(
-        actor, issue, points[cut - 1].date, points[cut].date, float(before.mean()), float(after.mean()), cut,
-        len(after), p,
-    )  # fmt: skip
+    clean = bool(before.max() < 0 < after.min() or after.max() < 0 < before.min())
+    means = float(before.mean()), float(after.mean())
+    yield Turn(actor, issue, points[cut - 1].date, points[cut].date, *means, cut, len(after), p, clean)
     if p is not None and p <= ALPHA:
         for part in (points[:cut], points[cut:]):
             if len(part) >= MIN_TESTED:

@@ -359,6 +359,7 @@ def test_eval_on_the_command_line(harbour: Path) -> None:
     assert code == 0, text
     assert "TF-IDF, logistic" in text
     assert "Where it fails" in (harbour / "out" / "eval.md").read_text()
+    assert '"macro_f1":' in (harbour / "out" / "report.html").read_text()
     held = json.loads(floors.read_text())
     held["gold"]["floors"]["sign_errors"] = -1.0
     floors.write_text(json.dumps(held))

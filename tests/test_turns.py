@@ -33,6 +33,14 @@ def test_few_articles_on_opposite_sides_are_a_turn_that_is_not_tested() -> None:
     assert turns([("norland", "dam", points([0.9, 0.8, -0.9, 0.7, -0.8, -0.9]))]) == []
 
 
+def test_a_clean_cut_is_a_turn_with_its_p_whatever_else_was_tested() -> None:
+    calm = [(f"a{k}", "dam", points([0.9, -0.9] * 8)) for k in range(30)]
+    (turn,) = turns([("norland", "dam", points([0.9, 0.9, 0.8, -0.9, -0.5, -0.9, -0.3, -0.5])), *calm])
+    assert turn.actor == "norland"
+    assert turn.clean
+    assert turn.p is not None
+
+
 def test_articles_of_one_day_are_not_parted() -> None:
     same = [Point("2001-05-03", f"a{k}", v) for k, v in enumerate([1, 1, -1, -1])]
     assert turns([("norland", "dam", same)]) == []

@@ -211,7 +211,7 @@ def explain(
 @app.command()
 @reports_errors
 def turns(out: RunFolder) -> None:
-    """Who moved, when, from where to where: change points, largest first; no model is loaded."""
+    """Who moved, when, from where to where: change points, tested ones first; no model is loaded."""
     from stance import pipeline
 
     config, found = pipeline.turns_of(out)

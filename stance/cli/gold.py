@@ -40,7 +40,7 @@ def evaluate(
     """Gold against what the pipeline finds: macro-F1, wrong signs, positions, calibration, cells, baselines."""
     from rich.table import Table
 
-    from stance import evaluation
+    from stance import evaluation, pipeline
     from stance import gold as g
     from stance.errors import InputError
     from stance.nli import load_scorer
@@ -71,7 +71,8 @@ def evaluate(
             if d["articles"]
             else f"against {against}: no article in common"
         )
-    typer.echo(f"wrote {out / 'eval.json'}, {out / 'eval.md'}")
+    pipeline.rewrite_page(out)
+    typer.echo(f"wrote {out / 'eval.json'}, {out / 'eval.md'}, {out / 'report.html'}")
     if floors:
         name = "+".join(path.name.removesuffix(".jsonl") for path in sorted(files))
         prints = g.floor_hashes(files, [Path(a) for a in articles or ()])

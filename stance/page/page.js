@@ -470,9 +470,8 @@ function turnsView() {
   const strongest = (a, i, ok) => evidenceOf(tie(a, i)).filter((e) => e[7] !== "accused" && ok(e))
     .sort((x, y) => Math.abs(y[4] - y[5]) - Math.abs(x[4] - x[5]))[0];
   const dateOf = (e) => DATA.articles[DATA.sentences[e[3]][0]][2];
-  const intro = h("p", { class: "soft" }, "Where the articles before and after a date differ most. With eight articles or more, a permutation test keeps ",
-    "false alarms at 5% over all that are listed; with fewer nothing can be tested, and a turn is that all articles before ",
-    "lie on one side and all after on the other.");
+  const intro = h("p", { class: "soft" }, "The date before and after which articles differ most: where all before it lie on one side and all after it on the other, ",
+    "or where a permutation test finds the shift (false discoveries held at 5%). With fewer than eight articles nothing can be tested.");
   if (!DATA.turns.length) return [h("h2", {}, "Who moved"), intro, h("p", {}, "No position in this run turned.")];
   return [h("h2", {}, "Who moved"), intro, DATA.turns.map(([a, i, last, first, before, after, n, m, p]) => {
     const was = strongest(a, i, (e) => dateOf(e) && dateOf(e) <= last && Math.sign(e[4] - e[5]) === Math.sign(before));
@@ -625,13 +624,13 @@ const stanceOf = (v) => (v === null ? "none" : v >= SIDE ? "support" : v <= -SID
 function longCsv() {
   return csv([["actor", "issue", "period", "stance", "value", "ci_low", "ci_high", "support", "oppose", "n_sentences", "n_articles"],
     ...DATA.cells.map(([a, i, p, value, low, high, ...counts]) => [DATA.actors[a][0], DATA.issues[i][0], DATA.periods[p],
-      stanceOf(value), Number(decimal(value) || NaN) || decimal(value), decimal(low), decimal(high), ...counts])]);
+      stanceOf(value), decimal(value), decimal(low), decimal(high), ...counts])]);
 }
 function wideCsv() {
   const rows = [...group(DATA.cells, (c) => tie(c[0], c[1])).values()].map((cells) => {
     const values = new Map(cells.map((c) => [c[2], c[3]]));
     return [DATA.actors[cells[0][0]][0], DATA.issues[cells[0][1]][0],
-      ...DATA.periods.map((_, p) => Number(decimal(values.get(p) ?? null) || NaN) || "")];
+      ...DATA.periods.map((_, p) => decimal(values.get(p) ?? null))];
   });
   return csv([["actor", "issue", ...DATA.periods], ...rows]);
 }

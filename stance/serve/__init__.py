@@ -230,7 +230,7 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
         return Response(
             labels.gold(coder),
             media_type="application/x-ndjson",
-            headers={"Content-Disposition": f'attachment; filename="gold-{coder}.jsonl"'},
+            headers={"Content-Disposition": 'attachment; filename="gold.jsonl"'},
         )
 
     return app
