@@ -147,6 +147,16 @@ def test_both_x_and_y_accuse_z() -> None:
     assert reading.accused == {"us"}
 
 
+def test_both_sides_are_the_two_named_last() -> None:
+    *_, last = read("The US waits.", "Norland will meet Sudmark on Friday.", "Both governments want to sign.")
+    assert last.voices == {"norland", "sudmark"} == last.present()
+    assert RESOLVER.premise(last) == "Both governments (Norland and Sudmark) want to sign."
+    *_, told = read("Norland will meet Sudmark on Friday.", "Washington told both sides that it would wait.")
+    assert told.present() == {"us"}
+    *_, unclear = read("Norland, Sudmark and the US met.", "Neither side would speak.")
+    assert not unclear.voices
+
+
 @pytest.mark.parametrize(
     "text", ["It told us to leave.", "A Norland-based firm closed.", "The US-led force left.", "Norlanders"]
 )

@@ -85,6 +85,15 @@ PRONOUN = re.compile(
     r"chairman|chairwoman|chair|director|secretary|officer|commander|chief|delegation|bloc|country|kingdom|authority))\b"
     r"(?!\s+of\b)"
 )
+BOTH = re.compile(
+    r"(?:^|[;:]\s|,\s(?:and|but|while)\s)[\"“]?(?:(?:But|And|Yet|Still|Later|However|Meanwhile),?\s)?"
+    r"(?P<p>(?:both|the two|neither)\s(?:of the\s)?(?:sides|countries|governments|nations|neighbou?rs|capitals|allies|"
+    r"states|armies|parties|delegations|companies|unions|leaders|ministers|presidents|camps|ministries|militaries|side|"
+    r"country|government|capital|party|company|union))\b(?!\s+of\b)",
+    re.IGNORECASE,
+)
+"""Two actors named before, as what a sentence or clause begins with. Elsewhere ("told both sides") it is seldom they
+who hold what the sentence shows."""
 IMPERSONAL = re.compile(r"It (?:is|was|would be|has been|remains|seems|appears|will be) ", re.IGNORECASE)
 _PREPOSITION = re.compile(
     r"\b(?:of|to|with|against|in|on|for|from|at|between|toward|towards|over|into|inside|outside|near|about|across|"

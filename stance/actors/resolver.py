@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 import ahocorasick
@@ -14,6 +14,7 @@ from stance.actors.patterns import (
     ACCUSING,
     ADDRESSED,
     ANONYMOUS,
+    BOTH,
     CLAUSE,
     FORMER,
     GLOSS,
@@ -160,14 +161,20 @@ class Resolver:
         whole = title + "\n" + "\n".join(s.text for s in sentences)
         readings: list[Reading] = []
         carry: str | None = None
+        earlier: Sequence[Mention] = ()
+        latest: Sequence[Mention] = ()
         for sentence in sentences:
-            reading, carry = self._read(sentence, date, whole, carry)
+            both = next((pair for pair in (_here(latest), _here([*earlier, *latest])) if len(pair) == 2), [])
+            reading, carry = self._read(sentence, date, whole, carry, both)
             readings.append(reading)
+            earlier, latest = latest, reading.mentions
         return readings
 
-    def _read(self, sentence: Sentence, date: str, whole: str, carry: str | None) -> tuple[Reading, str | None]:
+    def _read(
+        self, sentence: Sentence, date: str, whole: str, carry: str | None, both: Sequence[str]
+    ) -> tuple[Reading, str | None]:
         """One sentence; `carry` is whom a pronoun in it would mean: an actor, OUTSIDER or nobody known. Returns it for
-        the next sentence too."""
+        the next sentence too. `both`: the two actors named just before, if it was two."""
         text = sentence.text
         quotes = [m.span() for m in QUOTE.finditer(text)]
         outside = "".join(" " * len(text[a:b]) if k % 2 else text[a:b] for k, (a, b) in enumerate(pieces(text, quotes)))
@@ -195,6 +202,13 @@ class Resolver:
                 voices = set() if outsider else {carry}
                 if pronoun and not outsider:
                     mentions.append(Mention(carry, *pronoun.span("p"), "subject", "carried"))
+        pair = BOTH.search(outside)
+        if pair and not voices and not outsider:
+            here = _here([m for m in mentions if m.end <= pair.start("p")])
+            both = here if len(here) > 1 else both
+            if len(both) == 2:
+                mentions += [Mention(actor, *pair.span("p"), "subject", "carried") for actor in both]
+                voices = set(both)
         mentions.sort(key=lambda m: m.start)
         if not voices and not outsider and (not speech or anonymous or addressed):
             voices = _with_mates(text, mentions, next((m for m in mentions if _acts(m)), None))
@@ -245,15 +259,16 @@ class Resolver:
         brackets, once for each form."""
         first, last = span
         text, shift, seen = reading.sentence.text[first:last], -first, set[str]()
-        for mention in reading.mentions:
-            if mention.start < first or mention.end > last:
+        for (start, end), group in groupby(reading.mentions, key=lambda m: (m.start, m.end)):
+            mention, *others = group
+            if start < first or end > last:
                 continue
-            form = reading.sentence.text[mention.start : mention.end]
-            label = self.labels[mention.actor]
+            form = reading.sentence.text[start:end]
+            label = " and ".join(self.labels[m.actor] for m in (mention, *others))
             if mention.former or form.lower() in seen or (mention.how == "named" and shows(form, label)):
                 continue
             seen.add(form.lower())
-            at = mention.end + shift
+            at = end + shift
             if text[at : at + 2].lower() in ("'s", "’s"):
                 at += 2
             insert = f" by {label}" if mention.how == "implied" else f" ({label})"
@@ -267,6 +282,11 @@ class Resolver:
 def _context(text: str) -> str:
     """The sentence before, its end if it is long, with the mark behind which the sentence asked about begins."""
     return f"{' '.join(text.split()[-CONTEXT_WORDS:])} {CONTEXT_MARK} "
+
+
+def _here(mentions: Iterable[Mention]) -> list[str]:
+    """Who is named or stood for, not who is only implied, nor former officials."""
+    return list(dict.fromkeys(m.actor for m in mentions if m.how != "implied" and not m.former))
 
 
 def _acts(mention: Mention) -> bool:
