@@ -125,6 +125,16 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(
         assert torch.equal(tensor, read_tensors(broken)[name]), name
 
 
+def test_a_run_stopped_early_can_be_taken_to_its_end(start: Path, pairs: Path, tmp_path: Path) -> None:
+    early = training.train(recipe(start, pairs, rank=4, stop=3), tmp_path / "early")
+    assert len((tmp_path / "early" / "log.jsonl").read_text().splitlines()) == 3
+    before = read_tensors(early)
+    whole = read_tensors(training.train(recipe(start, pairs, rank=4), tmp_path / "whole"))
+    late = read_tensors(training.train(recipe(start, pairs, rank=4), tmp_path / "early"))
+    assert all(torch.equal(tensor, late[name]) for name, tensor in whole.items())
+    assert any(not torch.equal(tensor, late[name]) for name, tensor in before.items())
+
+
 def test_another_recipe_does_not_go_on_from_a_checkpoint(start: Path, pairs: Path, tmp_path: Path) -> None:
     training.train(recipe(start, pairs, steps=1), tmp_path)
     with pytest.raises(ModelError, match="another recipe"):

@@ -60,6 +60,8 @@ class Recipe(_Strict):
     warmup: int = Field(50, ge=0)
     decay: float = Field(0.3, ge=0, le=1)
     steps: int = Field(gt=0)
+    stop: int | None = Field(None, gt=0)
+    """End after so many of the steps, at the rate reached: another recipe goes on from there with other data."""
     step_tokens: int = Field(3072, ge=64)
     row_tokens: int = Field(384, ge=64)
     bf16: bool = False
@@ -75,7 +77,7 @@ class Recipe(_Strict):
 
     def identity(self) -> str:
         """Hash of what a checkpoint depends on."""
-        return hashlib.sha256(self.model_dump_json(exclude={"dev", "dev_every"}).encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json(exclude={"dev", "dev_every", "stop"}).encode()).hexdigest()
 
 
 def load_recipe(path: Path) -> Recipe:

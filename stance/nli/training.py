@@ -164,8 +164,9 @@ def train(
     smooth = entries[-1]["smooth"] if entries else None
     log = (out / "log.jsonl").open("w", encoding="utf-8")
     log.writelines(json.dumps(entry) + "\n" for entry in entries)
+    end = min(recipe.stop or recipe.steps, recipe.steps)
     for step, (rows, examples) in enumerate(packer.steps(stream(recipe))):
-        if step >= recipe.steps:
+        if step >= end:
             break
         if step < done:
             continue
@@ -202,7 +203,7 @@ def train(
         log.flush()
         if on_step:
             on_step(entry)
-        if time.monotonic() - saved > CHECKPOINT_EVERY or step + 1 == recipe.steps:
+        if time.monotonic() - saved > CHECKPOINT_EVERY or step + 1 == end:
             _checkpoint(out / "checkpoint", recipe, step + 1, parameters, optimiser)
             saved = time.monotonic()
     log.close()
