@@ -91,7 +91,7 @@ def main() -> None:
     temperature = float(best.x)
     before, gold = scored(args.folder, dev[0::2])
     work_in(args.folder, temperature)
-    after, _ = scored(args.folder, dev[0::2])
+    after = tempered(before, temperature)
     right = after.argmax(1) == gold
     for name, table in (("before", before), ("after", after)):
         ece = calibration_error(table.max(1), right)
