@@ -35,7 +35,8 @@ def lines(files: list[Path], numbers: set[int]) -> Iterator[str]:
 
 
 def scored(item: Marked, scorer: Scorer, cache: Path | None) -> list[Scores]:
-    """The scores of every sentence x proposition, kept in `cache` (a file a premise) if one is given."""
+    """The scores of every sentence x proposition about the actors in it (NaN for the others, whose positions are never
+    found), kept in `cache` (a file a premise) if one is given."""
     wanted = propositions(item.config)
     texts = list(dict.fromkeys(p.text for p in wanted))
     column = {text: k for k, text in enumerate(texts)}
@@ -43,16 +44,17 @@ def scored(item: Marked, scorer: Scorer, cache: Path | None) -> list[Scores]:
     leads = [None, *item.readings[:-1]] if scorer.context else [None] * len(item.readings)
     read = [resolver.premises(reading, lead) for reading, lead in zip(item.readings, leads, strict=True)]
     items = [
-        (premise, texts if actors is None else list(dict.fromkeys(p.text for p in wanted if p.actor in actors)))
-        for sentence in read
+        (premise, list(dict.fromkeys(p.text for p in wanted if p.actor in (actors or reading.present()))))
+        for sentence, reading in zip(read, item.readings, strict=True)
         for premise, actors in sentence
     ]
     results = iter(_cached(items, scorer, cache))
+    asked = iter(items)
     rows = []
     for sentence in read:
-        row = next(results).copy()
-        for _, actors in sentence[1:]:
-            row[[column[p.text] for p in wanted if actors and p.actor in actors]] = next(results)
+        row = np.full((len(texts), 3), np.nan, np.float32)
+        for _ in sentence:
+            row[[column[text] for text in next(asked)[1]]] = next(results)
         rows.append(row)
     return rows
 

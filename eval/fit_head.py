@@ -3,7 +3,7 @@
     python eval/fit_head.py models/curriculum/a*.jsonl --lines 12 \
         --gold eval/gold/originals.dev.jsonl configs/afpak.yaml out/gold/originals
 
-One row a sentence x actor x issue x side; label 1 where that position is marked (accusations are not positions). A
+One row a sentence x actor in it x issue x side; label 1 where that position is marked (accusations are no positions). A
 logistic regression on standardised features (scikit-learn), its strength and the threshold chosen by cross-validation
 over articles; the standardisation is folded into the weights. Fit it on articles the model was not trained on: scores
 of trained articles are surer than any to come. `--gold` adds a gold set with its topic and a run of `stance eval` by
@@ -51,7 +51,10 @@ def rows_of(
     out: Rows = []
     for n, a, i, s in np.ndindex(values.shape[:4]):
         key = (article, place[n], evidence.actors[a], evidence.issues[i])
-        if not np.isnan(values[n, a, i, s]).any() and role(readings[n], evidence.actors[a]) != "accused":
+        actor = evidence.actors[a]
+        if actor not in readings[n].present() - readings[n].addressed or role(readings[n], actor) == "accused":
+            continue
+        if not np.isnan(values[n, a, i, s]).any():
             out.append((values[n, a, i, s], gold.get(key) in (SIDES[s], "mixed"), article, key, SIDES[s]))
     return out
 

@@ -37,7 +37,6 @@ FEATURES = (
     "subject",  # the actor is named as the head of a clause, outside quotation marks
     "object",  # named otherwise
     "carried",  # stood for by a pronoun or "the official"
-    "absent",  # neither
     "quoted",  # named only inside quotation marks
     "voice",  # the sentence gives this actor's word or act
     "outsider",  # it gives the word of an analyst, a former official, an unknown name
@@ -213,7 +212,6 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
                 "subject": subject,
                 "object": bool(mine) and not subject and not carried,
                 "carried": carried and not subject,
-                "absent": not mine,
                 "quoted": bool(mine) and all(m.quoted for m in mine),
                 "voice": voice,
                 "outsider": reading.outsider,

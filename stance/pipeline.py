@@ -63,15 +63,16 @@ def premises(
     store: Store, resolver: Resolver, wanted: Sequence[Proposition], *, context: bool, gate: bool = False
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The premises of every sentence with the hypotheses they meet: all of them, or with `gate` those about actors that
-    the sentence or the one before it names or stands for. `context`: each behind the sentence before."""
+    the sentence names or stands for, since a position of any other is never found (stance.observe). `context`: each
+    behind the sentence before."""
     everything = tuple(dict.fromkeys(p.text for p in wanted))
     for _, read_sentences in readings(store, resolver):
         before: Reading | None = None
         for reading in read_sentences:
             texts = everything
             if gate:
-                near = reading.present() | (before.present() if before else set())
-                texts = tuple(dict.fromkeys(p.text for p in wanted if p.actor in near))
+                present = reading.present()
+                texts = tuple(dict.fromkeys(p.text for p in wanted if p.actor in present))
             for premise, actors in resolver.premises(reading, before if context else None):
                 own = tuple(dict.fromkeys(p.text for p in wanted if actors and p.actor in actors))
                 yield premise, texts if actors is None else own

@@ -35,7 +35,7 @@ Threads = Annotated[int | None, typer.Option(help="Processor threads; default: a
 Gate = Annotated[
     bool,
     typer.Option(
-        "--gate", help="Score an actor only where the sentence or the one before it names it: faster, misses some."
+        "--gate", help="Score an actor only where the sentence names it or stands for it: faster, the same matrix."
     ),
 ]
 Period = Annotated[str, typer.Option(help="day, week, month, quarter, year or all.")]
