@@ -7,7 +7,7 @@ CHECKED := stance tests eval
 .PHONY: demo test lint bench shots compass gold clean
 
 demo: .venv/installed
-	$(BIN)/stance run seeds/afpak -c configs/afpak.yaml -o out/demo
+	$(BIN)/stance run seeds/afpak -c configs/afpak.yaml -o out/demo --gate
 
 test: lint
 	$(BIN)/pytest

@@ -49,9 +49,11 @@ def evaluate(
     *,
     inputs: Sequence[str] = (),
     metadata: Path | None = None,
+    gate: bool = False,
     progress: pipeline.Progress | None = None,
 ) -> dict[str, Any]:
     """Run the pipeline over `inputs` into `out` (what is scored there is not scored again) and compare it with gold.
+    `gate`: without the baseline that needs every pair.
 
     Writes `eval.json` and `eval.md` (and, with matplotlib, `eval.svg`) into `out`; returns what the JSON holds. Raises
     InputError for faults in gold.
@@ -61,7 +63,7 @@ def evaluate(
     if not inputs and not (out / "store" / "run.json").exists():
         raise InputError(f"{out} holds no run yet; name the articles that gold judges with --articles")
     locate(gold, _articles(inputs, metadata) if inputs else _stored(out))  # Faults are told before hours of scoring.
-    manifest = pipeline.run(out, config_path, scorer, inputs=inputs, metadata=metadata, progress=progress)
+    manifest = pipeline.run(out, config_path, scorer, inputs=inputs, metadata=metadata, gate=gate, progress=progress)
     with Store(out, config.name) as store:
         resolver, judge = Resolver(config), Judge(config, scorer)
         units = Units(store, pipeline.premises(store, resolver, propositions(config), context=scorer.context))
@@ -83,7 +85,7 @@ def evaluate(
             "cells": asdict(agreement(gold.cells)) if gold.cells else None,
         },
         "cells": cell_agreement(cells, pipeline.matrix_of(out, config, manifest)) if cells else None,
-        "baselines": _baselines(found, config),
+        "baselines": _baselines(found, config, alone=not gate),
     }
     _write(out, result, found, config)
     plot(result, out)
@@ -147,19 +149,22 @@ def compare_with_gold(
     return out
 
 
-def _baselines(found: Sequence[Unit], config: Config) -> dict[str, dict[str, Any]]:
+def _baselines(found: Sequence[Unit], config: Config, *, alone: bool) -> dict[str, dict[str, Any]]:
     judged = [u for u in found if u.judged]
     out: dict[str, dict[str, Any]] = {}
     for name, baseline in BASELINES.items():
+        if baseline is propositions_alone and not alone:
+            continue
         table = sum(tables(judged, baseline(judged, config)).values(), np.zeros((3, 3)))
         out[name] = {
             "macro_f1": macro_f1(table),
             "f1": dict(zip(LABELS, class_f1(table).tolist(), strict=True)),
             "sign_errors": sign_errors(table),
         }
-    alone = [replace(u, found=x) for u, x in zip(found, propositions_alone(found, config), strict=True)]
-    counts = sum(position_tables(alone).values(), np.zeros(4))
-    out["propositions alone"]["position_f1"] = position_f1(counts)
+    if alone:
+        units = [replace(u, found=x) for u, x in zip(found, propositions_alone(found, config), strict=True)]
+        counts = sum(position_tables(units).values(), np.zeros(4))
+        out["propositions alone"]["position_f1"] = position_f1(counts)
     return out
 
 

@@ -130,8 +130,13 @@ class Judge:
         return {"sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(), "threshold": self.threshold}
 
     def probabilities(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
-        """P(the sentence shows the actor on that side), shape (sentences, actors, issues, 2); NaN as in `features`."""
-        return np.asarray(1 / (1 + np.exp(-(self.evidence.features(readings, scores) @ self.weights + self.intercept))))
+        """P(the sentence shows the actor on that side), shape (sentences, actors, issues, 2); NaN as in `features`.
+
+        0 for actors whom a sentence neither names nor stands for: of ten positions found for such, one was right.
+        """
+        found = 1 / (1 + np.exp(-(self.evidence.features(readings, scores) @ self.weights + self.intercept)))
+        present = _present(readings, self.evidence.actors)
+        return np.where(present[:, :, None, None], found, 0.0)
 
     def observe(
         self, article: Article, readings: Sequence[Reading], scores: Sequence[Scores], copy_of: str = ""
@@ -151,9 +156,6 @@ class Judge:
             if m.how == "carried" and m.actor in r.voices
         }
         for n, a, i in np.argwhere((both >= self.threshold).any(-1)):
-            if self.evidence.actors[a] not in readings[n].present() - readings[n].addressed:
-                # Of ten positions found for actors whom a sentence neither names nor stands for, one was right.
-                continue
             support, oppose = (float(p) for p in both[n, a, i])
             low, high = sorted((support, oppose))
             stance: Stance = "support" if support > oppose else "oppose"
@@ -186,7 +188,7 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
     shape = dense.shape[:4]
     other = dense[..., ::-1, :]
     side = (dense[..., 0] + other[..., 2]) / 2
-    present = np.array([[a in r.present() - r.addressed for a in actors] for r in readings])
+    present = _present(readings, actors)
     issue = _log_odds(_best_other(np.nan_to_num(side).max(-1), axis=2))[..., None]
     if shape[2] == 1:
         issue = np.full_like(issue, LONE_ISSUE)
@@ -226,6 +228,11 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
         out[..., FEATURES.index(name)] = value
     out[np.isnan(dense[..., 0])] = np.nan
     return out
+
+
+def _present(readings: Sequence[Reading], actors: Sequence[str]) -> NDArray[np.bool_]:
+    """Shape (sentences, actors): who can hold a position that a sentence shows."""
+    return np.array([[a in r.present() - r.addressed for a in actors] for r in readings])
 
 
 def role(reading: Reading, actor: str) -> Role:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stance.cli.common import ConfigFile, Metadata, Model, Number, RunFolder, Threads, bar, reports_errors, show
+from stance.cli.common import ConfigFile, Gate, Metadata, Model, Number, RunFolder, Threads, bar, reports_errors, show
 
 if TYPE_CHECKING:
     from stance.gold import Agreement, CellJudgement, Judgement
@@ -30,6 +30,7 @@ def evaluate(
     model: Model = "stance-nli",
     dtype: Number = "auto",
     threads: Threads = None,
+    gate: Gate = False,
     against: Annotated[Path | None, typer.Option(help="eval.json of another evaluation, for a paired test.")] = None,
     floors: Annotated[Path | None, typer.Option(help="Exit 1 if a figure is below what this file asks.")] = None,
     write_floors: Annotated[
@@ -37,7 +38,8 @@ def evaluate(
     ] = False,
     allow_regression: Annotated[bool, typer.Option("--allow-regression", help="Let a floor be lowered.")] = False,
 ) -> None:
-    """Gold against what the pipeline finds: macro-F1, wrong signs, positions, calibration, cells, baselines."""
+    """Gold against what the pipeline finds: macro-F1, wrong signs, positions, calibration, cells, baselines (with
+    --gate without the one that needs every pair)."""
     from rich.table import Table
 
     from stance import evaluation, pipeline
@@ -51,7 +53,7 @@ def evaluate(
     scorer = load_scorer(model, dtype=dtype, threads=threads)
     with bar() as progress:
         result = evaluation.evaluate(
-            files, config, out, scorer, inputs=articles or (), metadata=metadata, progress=progress
+            files, config, out, scorer, inputs=articles or (), metadata=metadata, gate=gate, progress=progress
         )
     if any(path.name.endswith(".test.jsonl") for path in files):
         typer.echo("test gold: report these figures, never choose anything by them")

@@ -141,7 +141,9 @@ class Jobs:
                 raise _Cancelled
 
         run = job.input.parent / "run"
-        pipeline.run(run, self.out / "store" / "config.yaml", self._scorer, inputs=[str(job.input)], progress=progress)
+        config, manifest = self.out / "store" / "config.yaml", pipeline.open_run(self.out)[1]
+        gate = bool(manifest["gate"])
+        pipeline.run(run, config, self._scorer, inputs=[str(job.input)], gate=gate, progress=progress)
         job.observations = [o for o in pipeline.stored_observations(run) if o.stance != "none"]
         job.articles = list(report.read_articles(run))
         job.state = "done"
@@ -154,6 +156,7 @@ class Jobs:
         shutil.copyfile(job.input, kept)
         _, manifest = pipeline.open_run(self.out)
         options = {k: manifest["matrix"][k] for k in ("period", "aggregation", "min_sentences")}
+        options["gate"] = bool(manifest["gate"])
         # Parts are only ever added and named at random: another store's are read as this one's own.
         for part in (job.input.parent / "run" / "store").glob("scores/*/part-*.parquet"):
             _copy(part, self.out / "store" / "scores" / part.parent.name / part.name)
