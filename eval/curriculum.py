@@ -41,8 +41,7 @@ def scored(item: Marked, scorer: Scorer, cache: Path | None) -> list[Scores]:
     texts = list(dict.fromkeys(p.text for p in wanted))
     column = {text: k for k, text in enumerate(texts)}
     resolver = Resolver(item.config)
-    leads = [None, *item.readings[:-1]] if scorer.context else [None] * len(item.readings)
-    read = [resolver.premises(reading, lead) for reading, lead in zip(item.readings, leads, strict=True)]
+    read = [resolver.premises(reading) for reading in item.readings]
     items = [
         (premise, list(dict.fromkeys(p.text for p in wanted if p.actor in (actors or reading.present()))))
         for sentence, reading in zip(read, item.readings, strict=True)

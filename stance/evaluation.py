@@ -66,7 +66,7 @@ def evaluate(
     manifest = pipeline.run(out, config_path, scorer, inputs=inputs, metadata=metadata, gate=gate, progress=progress)
     with Store(out, config.name) as store:
         resolver, judge = Resolver(config), Judge(config, scorer)
-        units = Units(store, pipeline.premises(store, resolver, propositions(config), context=scorer.context))
+        units = Units(store, pipeline.premises(store, resolver, propositions(config), gate=gate))
         try:
             found = compare_with_gold(gold, config, store, units, judge, resolver, scorer.fingerprint)
         finally:

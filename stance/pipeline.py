@@ -60,23 +60,20 @@ def readings(store: Store, resolver: Resolver) -> Iterator[tuple[Stored, list[Re
 
 
 def premises(
-    store: Store, resolver: Resolver, wanted: Sequence[Proposition], *, context: bool, gate: bool = False
+    store: Store, resolver: Resolver, wanted: Sequence[Proposition], *, gate: bool = False
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The premises of every sentence with the hypotheses they meet: all of them, or with `gate` those about actors that
-    the sentence names or stands for, since a position of any other is never found (stance.observe). `context`: each
-    behind the sentence before."""
+    the sentence names or stands for, since a position of any other is never found (stance.observe)."""
     everything = tuple(dict.fromkeys(p.text for p in wanted))
     for _, read_sentences in readings(store, resolver):
-        before: Reading | None = None
         for reading in read_sentences:
             texts = everything
             if gate:
                 present = reading.present()
                 texts = tuple(dict.fromkeys(p.text for p in wanted if p.actor in present))
-            for premise, actors in resolver.premises(reading, before if context else None):
+            for premise, actors in resolver.premises(reading):
                 own = tuple(dict.fromkeys(p.text for p in wanted if actors and p.actor in actors))
                 yield premise, texts if actors is None else own
-            before = reading
 
 
 def score(units: Units, scorer: Scorer, progress: Progress | None = None) -> int:
@@ -117,7 +114,7 @@ def bench(
     and the seconds all of them would take."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "run", config.name) as store:
         read(store, inputs, metadata, replace=False)
-        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config), context=scorer.context)))
+        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config))))
     if not items:
         raise InputError("no sentence could be read from these inputs; expected articles in a format that README lists")
     total = sum(len(hypotheses) for _, hypotheses in items)
@@ -188,7 +185,7 @@ def run(
             )
         resolver = Resolver(config)
         judge = Judge(config, scorer)
-        units = Units(store, premises(store, resolver, propositions(config), context=scorer.context, gate=gate))
+        units = Units(store, premises(store, resolver, propositions(config), gate=gate))
         try:
             pairs = score(units, scorer, progress)
             clipped: Counter[str] = Counter()
