@@ -22,7 +22,7 @@ compass: .venv/installed-dev
 	$(BIN)/python eval/curriculum.py models/curriculum/a*.jsonl --lines 6 --cache .cache/compass
 
 # Gold against what the pipeline finds, set by set; the sample articles' own needs what `make demo` scored.
-EVAL = $(BIN)/stance eval eval/gold/$(1).jsonl -c $(2) --articles $(3) -o $(4) --floors eval/floors.json
+EVAL = $(BIN)/stance eval eval/gold/$(1).jsonl -c $(2) --articles $(3) -o $(4) --gate --floors eval/floors.json
 gold: demo
 	$(call EVAL,samples-afpak.dev,configs/afpak.yaml,seeds/afpak,out/demo)
 	$(call EVAL,samples-trade.dev,configs/trade.yaml,seeds/trade,out/gold/trade)
