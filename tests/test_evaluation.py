@@ -44,6 +44,7 @@ def test_the_command_on_pairs_and_passages(tmp_path: Path) -> None:
         ("The minister signed the treaty.", "The minister refused to sign the treaty.", "contradiction"),
         ("The mayor supports the bridge.", "The mayor is in favour of the bridge.", 0),
         ("The shop is closed.", "The shop sells hats.", "not_entailment"),
+        ("It rained.", "It " + "really " * 60 + "rained.", "entailment"),
     ]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps({"premise": p, "hypothesis": h, "label": x}) + "\n" for p, h, x in rows))
@@ -54,6 +55,8 @@ def test_the_command_on_pairs_and_passages(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     first, second = json.loads((tmp_path / "out.json").read_text())["files"]
     assert (first["name"], first["n"], first["classes"], first["accuracy"]) == ("pairs", 4, 2, 1.0)
+    assert first["refused"] == 1
+    assert "1 pairs left out" in result.stdout
     assert second["n"] > 100
     assert second["accuracy"] > 0.6
     assert "pairs" in result.stdout

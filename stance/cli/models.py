@@ -96,6 +96,10 @@ def model_eval(
     for row in as_rows(figures):
         table.add_row(*row)
     show(table)
+    if refused := sum(f.refused for f in figures if f.name != "all"):
+        typer.echo(
+            f"{refused} pairs left out: hypotheses of over {scorer.max_hypothesis} tokens, which the model refuses"
+        )
     if json_out:
         payload = {
             "model": scorer.describe(),

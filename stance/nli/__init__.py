@@ -38,6 +38,10 @@ class Scorer(Protocol):
         """Whether each premise has more tokens than the model reads (its end is then left out)."""
         ...
 
+    def refused(self, hypotheses: Sequence[str]) -> list[bool]:
+        """Whether each hypothesis has more than `max_hypothesis` tokens."""
+        ...
+
     def score(self, items: Sequence[Item]) -> list[Scores]:
         """Score each premise against its own hypotheses.
 

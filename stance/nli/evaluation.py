@@ -27,7 +27,8 @@ class Figures:
     `classes`: 3, or 2 where the file tells entailment from the rest alone (labels `not_entailment`, or no
     contradiction at all): then neutral and contradiction count as one. `sign_errors`: of the pairs marked entailment
     or contradiction and answered by either, the share answered by the other. `ece`: expected calibration error of the
-    surest label, 15 bins of equal width (Guo et al., ICML 2017).
+    surest label, 15 bins of equal width (Guo et al., ICML 2017). `refused`: pairs left out, since the model does not
+    read hypotheses of that length.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Figures:
     macro_f1_high: float
     sign_errors: float | None
     ece: float
+    refused: int
 
 
 def groups(name: str, *, dev: bool, limit: int | None, context: bool = False, seed: int = 0) -> list[Group]:
@@ -86,18 +88,32 @@ def _groups(name: str, dev: bool, context: bool) -> Iterator[Group]:
 
 def evaluate_files(names: Sequence[str], scorer: Scorer, *, dev: bool, limit: int | None) -> list[Figures]:
     """Figures of every file, and of all together (by pair) where there are several of three classes."""
-    each = [(name, groups(name, dev=dev, limit=limit, context=scorer.context)) for name in names]
-    empty = [name for name, found in each if not found]
+    each = [(name, *_readable(groups(name, dev=dev, limit=limit, context=scorer.context), scorer)) for name in names]
+    empty = [name for name, found, _ in each if not found]
     if empty:
         raise InputError(f"{empty[0]}: nothing to measure{' among what is held out' if dev else ''}; name other files")
     stems = [Path(name).stem if Path(name).exists() else name for name in names]
-    scored = [(stem, found, _score(found, scorer)) for stem, (_, found) in zip(stems, each, strict=True)]
-    figures = [_figures(stem, scores, found) for stem, found, scores in scored]
+    scored = [(stem, found, _score(found, scorer), n) for stem, (_, found, n) in zip(stems, each, strict=True)]
+    figures = [_figures(stem, scores, found, refused) for stem, found, scores, refused in scored]
     # Files of one kind, such as the curriculum's, are parts of one test.
     if len(names) > 1 and all(f.classes == 3 for f in figures):
-        everything = [g for _, found, _ in scored for g in found]
-        figures.append(_figures("all", np.concatenate([scores for *_, scores in scored]), everything))
+        everything = [g for _, found, *_ in scored for g in found]
+        scores = np.concatenate([scores for _, _, scores, _ in scored])
+        figures.append(_figures("all", scores, everything, sum(f.refused for f in figures)))
     return figures
+
+
+def _readable(found: Sequence[Group], scorer: Scorer) -> tuple[list[Group], int]:
+    """The groups without hypotheses too long for the model, and the number of these."""
+    out: list[Group] = []
+    refused = 0
+    for premise, hypotheses, labels in found:
+        long = scorer.refused(hypotheses)
+        kept = [k for k, is_long in enumerate(long) if not is_long]
+        refused += len(hypotheses) - len(kept)
+        if kept:
+            out.append((premise, [hypotheses[k] for k in kept], [labels[k] for k in kept]))
+    return out, refused
 
 
 def as_rows(figures: Sequence[Figures]) -> list[list[str]]:
@@ -123,7 +139,7 @@ def _score(found: Sequence[Group], scorer: Scorer, batch: int = 256) -> Scores:
     return np.concatenate(tables)
 
 
-def _figures(name: str, scores: Scores, found: Sequence[Group]) -> Figures:
+def _figures(name: str, scores: Scores, found: Sequence[Group], refused: int = 0) -> Figures:
     allowed = [x for _, _, labels in found for x in labels]
     owner = np.repeat(np.arange(len(found)), [len(hypotheses) for _, hypotheses, _ in found])
     two = any(len(x) > 1 for x in allowed) or not any(2 in x for x in allowed)
@@ -147,7 +163,7 @@ def _figures(name: str, scores: Scores, found: Sequence[Group]) -> Figures:
     accuracy, macro = _two(table.sum(0))
     return Figures(
         name, len(gold), n, size, accuracy, float(low[0]), float(high[0]), macro, float(low[1]), float(high[1]), wrong,
-        calibration_error(sure, right),
+        calibration_error(sure, right), refused,
     )  # fmt: skip
 
 

@@ -168,6 +168,9 @@ class PackedScorer:
     def clipped(self, premises: Sequence[str]) -> list[bool]:
         return [len(e.ids) > self.max_premise for e in self.tokens.encode_batch(list(premises))]
 
+    def refused(self, hypotheses: Sequence[str]) -> list[bool]:
+        return [len(e.ids) > self.max_hypothesis for e in self.tokens.encode_batch(list(hypotheses))]
+
     @torch.inference_mode()
     def score(self, items: Sequence[Item]) -> list[Scores]:
         results: list[Scores] = [np.empty((0, 3), np.float32)] * len(items)

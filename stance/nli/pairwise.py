@@ -107,6 +107,9 @@ class PairwiseScorer:
     def clipped(self, premises: Sequence[str]) -> list[bool]:
         return [len(ids) > self.max_premise for ids in self._ids(premises)]
 
+    def refused(self, hypotheses: Sequence[str]) -> list[bool]:
+        return [len(ids) > self.max_hypothesis for ids in self._ids(hypotheses)]
+
     @torch.inference_mode()
     def score(self, items: Sequence[Item]) -> list[Scores]:
         results = [np.zeros((len(hypotheses), 3), np.float32) for _, hypotheses in items]
