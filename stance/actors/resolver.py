@@ -243,7 +243,8 @@ class Resolver:
     def premises(self, reading: Reading, before: Reading | None = None) -> list[tuple[str, frozenset[str] | None]]:
         """What the model reads, and for whom: the sentence for everybody (None); then, where two clauses have heads of
         their own, each clause for those who head no other. "US officials allege X, which Kabul denies" would else
-        pass for one stance of both. `before`: the sentence before, for a model that reads context."""
+        pass for one stance of both. `before`: the sentence before, to be put in front (in training; the
+        pipeline gives each sentence alone)."""
         context = "" if before is None else _context(self.premise(before))
         found: list[tuple[str, frozenset[str] | None]] = [(context + self.premise(reading), None)]
         for begin, end, heads in reading.clauses:
