@@ -77,7 +77,7 @@ def from_gold(path: Path, config_path: Path, run: Path, scorer: Scorer) -> tuple
                 gold[(*where[key], key[1], key[2])] = label
         articles = {article for article, _ in where.values()}
         resolver = Resolver(config)
-        units = Units(store, pipeline.premises(store, resolver, propositions(config)))
+        units = Units(store, pipeline.premises(store, resolver, propositions(config), gate=True))
         for item, readings, scores in pipeline.scored(store, units, config, resolver, scorer.fingerprint, Counter()):
             if item.article.id in articles:
                 out += rows_of(item.article.id, readings, scores, evidence, gold, range(len(readings)))
