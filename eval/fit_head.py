@@ -52,7 +52,7 @@ def rows_of(
     for n, a, i, s in np.ndindex(values.shape[:4]):
         key = (article, place[n], evidence.actors[a], evidence.issues[i])
         actor = evidence.actors[a]
-        if actor not in readings[n].present() - readings[n].addressed or role(readings[n], actor) == "accused":
+        if actor not in readings[n].holders() or role(readings[n], actor) == "accused":
             continue
         if not np.isnan(values[n, a, i, s]).any():
             out.append((values[n, a, i, s], gold.get(key) in (SIDES[s], "mixed"), article, key, SIDES[s]))

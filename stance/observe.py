@@ -232,7 +232,7 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
 
 def _present(readings: Sequence[Reading], actors: Sequence[str]) -> NDArray[np.bool_]:
     """Shape (sentences, actors): who can hold a position that a sentence shows."""
-    return np.array([[a in r.present() - r.addressed for a in actors] for r in readings])
+    return np.array([[a in r.holders() for a in actors] for r in readings])
 
 
 def role(reading: Reading, actor: str) -> Role:

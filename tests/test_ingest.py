@@ -279,7 +279,8 @@ def test_what_a_web_archive_holds_beside_pages_is_counted(tmp_path: Path) -> Non
 
 
 def test_a_saved_dataset_is_read(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     table = datasets.Dataset.from_dict({"text": [BODY, OTHER], "label": [0, 1]})
     table.save_to_disk(str(tmp_path / "one"))
     datasets.DatasetDict({"train": table, "test": table}).save_to_disk(str(tmp_path / "two"))

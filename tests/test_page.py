@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import networkx
 import pytest
 
 from stance.config import Actor, Config, Issue, Propositions
 from stance.data import Observation, Stance
 from stance.page import write_page
 from stance.page.data import SENTENCES, payload
-
-networkx = pytest.importorskip("networkx")
 
 SIDES = Propositions(support=["{actor} supports the dam"], oppose=["{actor} rejects the dam"])
 TOLL = Propositions(support=["{actor} wants a toll"], oppose=["{actor} is against a toll"])

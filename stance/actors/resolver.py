@@ -94,6 +94,10 @@ class Reading:
         """Actors that are named or stood for here, former officials apart."""
         return {m.actor for m in self.mentions if not m.former}
 
+    def holders(self) -> set[str]:
+        """Of these, who can hold a position that the sentence shows: not who is only told or asked something."""
+        return self.present() - self.addressed
+
 
 class Resolver:
     """Finds the actors of a config in the sentences of articles. Build once a run: the automaton is shared."""
