@@ -9,6 +9,7 @@ from typing import Any
 
 import networkx
 import pytest
+from playwright.sync_api import expect
 
 from stance.config import Actor, Config, Issue, Propositions
 from stance.data import Observation, Stance
@@ -92,45 +93,53 @@ def page(browser: Any, tmp_path: Path) -> Iterator[Any]:
         assert {url.split("#")[0] for url in asked if not url.startswith("blob:")} == {path.as_uri()}
 
 
+def show(page: Any, view: str) -> None:
+    """Go to a view by its address, and come back when the page has drawn it."""
+    page.evaluate(
+        "to => new Promise(done => { addEventListener('hashchange', done, { once: true }); location.hash = to; })", view
+    )
+
+
 def test_a_click_leads_from_a_value_to_its_sentences_and_to_the_whole_article(page: Any) -> None:
     assert page.locator("table.matrix thead th").all_inner_texts() == ["Issue", "Upland <i>", "Lowland"]
     cell = page.locator('td[data-cell="0 0"]')
-    assert "2 / 2" in cell.inner_text()
+    expect(cell).to_contain_text("2 / 2")
     cell.hover()
-    assert "95% interval" in page.locator("#tip").inner_text()
+    expect(page.locator("#tip")).to_contain_text("95% interval")
     cell.click()
-    assert page.locator("#cell-title").inner_text() == "Upland <i>: The & dam"
+    expect(page.locator("#cell-title")).to_have_text("Upland <i>: The & dam")
     texts = page.locator("aside figure blockquote").all_inner_texts()
     assert texts[0] in (OBSERVED[0].sentence, HOSTILE)
     assert len(texts) == 5
-    assert page.locator("aside h3").last.inner_text() == "Alleged by others, not counted"
+    expect(page.locator("aside h3").last).to_have_text("Alleged by others, not counted")
     first = page.locator("aside figure", has_text="its minister said")
     assert first.locator("mark.holder").all_inner_texts() == ["Upland"]
     assert first.get_by_role("link", name="Source").get_attribute("href") == "https://example.org/?a=1&b=2"
-    assert page.locator('a[href^="javascript"]').count() == 0
+    expect(page.locator('a[href^="javascript"]')).to_have_count(0)
     first.get_by_role("link", name="All of this article").click()
-    assert page.locator("article blockquote").all_inner_texts() == [OBSERVED[k].sentence for k in (0, 1, 5)]
+    expect(page.locator("article blockquote")).to_have_text([OBSERVED[k].sentence for k in (0, 1, 5)])
     page.locator("article .chips a").last.click()
-    assert page.locator("#cell-title").inner_text() == "Lowland: The & dam"
+    expect(page.locator("#cell-title")).to_have_text("Lowland: The & dam")
 
 
 def test_period_filter_order_and_open_cell_live_in_the_address(page: Any) -> None:
     page.select_option("#period", "2017-12")
     page.fill("#find", "toll")
-    assert page.locator("table.matrix tbody tr").count() == 1
+    expect(page.locator("table.matrix tbody tr")).to_have_count(1)
     page.select_option("#sort", "most")
     page.click("#flip")
     page.locator("table.matrix td:not(.none)").first.click()
-    before = page.locator("main").inner_text()
+    expect(page.locator("aside")).to_be_visible()
     assert "cell=down.toll" in page.url
+    before = page.locator("main").inner_text()
     page.reload()
-    assert page.locator("main").inner_text() == before
+    expect(page.locator("main")).to_have_text(before, use_inner_text=True)
     assert page.input_value("#find") == "toll"
     page.go_back()
+    expect(page.locator("aside")).to_have_count(0)
     assert "cell=" not in page.url
-    assert page.locator("aside").count() == 0
     page.fill("#find", "nobody")
-    assert "No actor and no issue is called “nobody”" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("No actor and no issue is called “nobody”")
 
 
 def test_everything_is_reached_by_keyboard(page: Any) -> None:
@@ -139,43 +148,42 @@ def test_everything_is_reached_by_keyboard(page: Any) -> None:
         if page.evaluate("document.activeElement.matches('td')"):
             break
     assert page.evaluate("document.activeElement.dataset.cell") == "0 0"
-    assert "Upland" in page.locator("#tip").inner_text()
+    expect(page.locator("#tip")).to_contain_text("Upland")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "cell-title"
-    assert page.locator("#cell-title").inner_text() == "Lowland: Toll on barges"
+    expect(page.locator("#cell-title")).to_have_text("Lowland: Toll on barges")
+    expect(page.locator("#cell-title")).to_be_focused()
     page.keyboard.press("Escape")
-    assert page.locator("aside").count() == 0
-    assert page.evaluate("document.activeElement.dataset.cell") == "1 1"
+    expect(page.locator("aside")).to_have_count(0)
+    expect(page.locator('td[data-cell="1 1"]')).to_be_focused()
 
 
 def test_text_is_shown_as_it_is_and_never_executed(page: Any) -> None:
-    page.evaluate("location.hash = 'cell=up.dam'")
+    show(page, "cell=up.dam")
     page.wait_for_selector("aside")
     assert HOSTILE in page.locator("aside blockquote").all_inner_texts()
     assert page.title() == "rivers: Matrix"
-    assert page.locator("img, iframe, object, main script").count() == 0
-    page.evaluate("location.hash = 'view=quality'")
+    expect(page.locator("img, iframe, object, main script")).to_have_count(0)
+    show(page, "view=quality")
     page.wait_for_selector("dl.facts")
-    assert "</script><script>alert(2)</script>" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("</script><script>alert(2)</script>")
 
 
 def test_turns_compare_and_quality_say_what_the_run_holds(page: Any) -> None:
     page.get_by_role("link", name="Turns").click()
     turned = page.locator("section.turned")
-    assert turned.count() == 1
-    assert "Too few articles to test" in turned.inner_text()
-    assert turned.locator("blockquote").count() == 2
+    expect(turned).to_have_count(1)
+    expect(turned).to_contain_text("Too few articles to test")
+    expect(turned.locator("blockquote")).to_have_count(2)
     page.get_by_role("link", name="Compare").click()
-    assert "on 0 on opposite sides" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("on 0 on opposite sides")
     page.select_option("#period", "2017-10")
-    assert "on 1 on opposite sides" in page.locator("main").inner_text()
-    assert page.locator("svg line.disagree").count() == 1
+    expect(page.locator("main")).to_contain_text("on 1 on opposite sides")
+    expect(page.locator("svg line.disagree")).to_have_count(1)
     page.get_by_role("link", name="Quality").click()
-    text = page.locator("main").inner_text()
-    assert "4 caption, 2 comments" in text
-    assert "was not checked against gold" in text
+    expect(page.locator("main")).to_contain_text("4 caption, 2 comments")
+    expect(page.locator("main")).to_contain_text("was not checked against gold")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -184,8 +192,7 @@ def test_axe_finds_no_serious_fault(page: Any, scheme: str) -> None:
 
     page.emulate_media(color_scheme=scheme)
     for view in ("cell=up.dam", "view=turns", "view=compare", "view=quality", "view=article&article=a-2017-10-22"):
-        page.evaluate(f"location.hash = '{view}'")
-        page.wait_for_timeout(100)
+        show(page, view)
         found = Axe().run(page).response["violations"]
         serious = [
             (v["id"], [n["target"] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")
@@ -196,14 +203,13 @@ def test_axe_finds_no_serious_fault(page: Any, scheme: str) -> None:
 def test_it_fits_a_telephone_and_prints_without_its_controls(page: Any) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     for view in ("cell=up.dam", "view=turns", "view=compare", "view=quality"):
-        page.evaluate(f"location.hash = '{view}'")
-        page.wait_for_timeout(50)
+        show(page, view)
         assert page.evaluate("document.documentElement.scrollWidth") <= 400, view
-    page.evaluate("location.hash = 'cell=up.dam'")
+    show(page, "cell=up.dam")
     page.emulate_media(media="print")
     assert not page.locator("#tabs").is_visible()
     assert not page.locator("#period").is_visible()
-    assert page.locator("aside blockquote").first.is_visible()
+    expect(page.locator("aside blockquote").first).to_be_visible()
 
 
 def test_downloads_can_be_read_by_other_programs(page: Any) -> None:
@@ -242,10 +248,10 @@ def test_an_empty_run_says_so(browser: Any, tmp_path: Path) -> None:
     with browser.new_context() as context:
         opened = context.new_page()
         opened.goto(written(tmp_path / "page", []).as_uri())
-        assert "No cell: no dated sentence shows a position" in opened.locator("main").inner_text()
+        expect(opened.locator("main")).to_contain_text("No cell: no dated sentence shows a position")
         for name in ("Turns", "Compare"):
             opened.get_by_role("link", name=name).click()
-        assert "Two actors with positions are needed" in opened.locator("main").inner_text()
+        expect(opened.locator("main")).to_contain_text("Two actors with positions are needed")
 
 
 def test_a_cell_shows_its_strongest_and_says_how_many_more_there_are() -> None:

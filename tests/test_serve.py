@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from playwright.sync_api import expect
 
 from stance import pipeline
 from stance.config import load_config
@@ -200,14 +201,10 @@ def test_the_screens_work_in_a_browser(server: Server, browser: Any) -> None:
         page.fill("#score-text", NEW + " <script>alert(1)</script>")
         page.click("#score-go")
         page.wait_for_selector("#job figure")
-        assert "Norland: Foreign base at the harbour, against" in page.locator("#job figure").first.inner_text()
+        expect(page.locator("#job figure").first).to_contain_text("Norland: Foreign base at the harbour, against")
         page.click("#job-keep")
         page.wait_for_selector("#tabs")
-        for _ in range(100):
-            if "2 articles" in page.locator("#head").inner_text():
-                break
-            page.wait_for_timeout(100)
-        assert "2 articles" in page.locator("#head").inner_text()
+        expect(page.locator("#head")).to_contain_text("2 articles", timeout=10_000)
         page.get_by_role("link", name="Label").click()
         page.fill("#coder", "ann")
         page.keyboard.press("Enter")
@@ -215,8 +212,8 @@ def test_the_screens_work_in_a_browser(server: Server, browser: Any) -> None:
         before = page.locator("#task").inner_text()
         page.keyboard.press("o")
         page.wait_for_selector("text=1 of 3 judged")
-        assert page.locator("#task").inner_text() != before
+        expect(page.locator("#task")).not_to_have_text(before, use_inner_text=True)
         page.keyboard.press("u")
         page.wait_for_selector("text=0 of 3 judged")
-        assert page.locator("#task").inner_text() == before
+        expect(page.locator("#task")).to_have_text(before, use_inner_text=True)
         assert faults == []

@@ -22,8 +22,6 @@ from stance.nli.recipe import Recipe, Source
 ENTAILMENT, NEUTRAL, CONTRADICTION = (0,), (1,), (2,)
 ALLOWED = {name: (k,) for k, name in enumerate(LABELS)} | {"not_entailment": (1, 2)}
 """Labels of pair files -> places in LABELS that are right."""
-CONTEXT_SHARE = 0.8
-"""Of the sentences of articles that follow another: how many are read behind it, by a model that reads context."""
 PAIRS_AT_ONCE = 12
 """Hypotheses of a premise that stand in one example."""
 
@@ -102,12 +100,15 @@ def stream(recipe: Recipe) -> Iterator[Example]:
         makers[source.kind](source, recipe.layout.context, random.Random(f"{recipe.seed} {k}"))
         for k, source in enumerate(recipe.sources)
     ]
-    total = sum(source.share for source in recipe.sources)
-    given = [0.0] * len(sources)
+    given = 0
+    levels: dict[int, float] = {}
     while True:
-        behind = min(range(len(sources)), key=lambda k: given[k] / recipe.sources[k].share * total)
+        joining = [k for k, s in enumerate(recipe.sources) if k not in levels and s.after <= given]
+        levels |= dict.fromkeys(joining, min(levels.values(), default=0.0))
+        behind = min(levels, key=lambda k: (levels[k], k))
         example = next(sources[behind])
-        given[behind] += len(example.hypotheses)
+        given += len(example.hypotheses)
+        levels[behind] += len(example.hypotheses) / recipe.sources[behind].share
         yield example
 
 
@@ -145,7 +146,7 @@ def _articles(source: Source, context: bool, rng: random.Random) -> Iterator[Exa
     while True:
         rng.shuffle(places)
         for article, k in places:
-            lead = k and context and rng.random() < CONTEXT_SHARE
+            lead = k and context and rng.random() < source.context
             yield from _sentence(article, k, k - 1 if lead else None, labels, templates, rng)
 
 

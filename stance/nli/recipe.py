@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stance.errors import ConfigError
 
@@ -34,14 +34,18 @@ class Source(_Strict):
     hypothesis, label; Parquet or JSONL, or a `datasets` name), `events` (PLOVER: sentence, actor, target, root).
     `share`: part of the hypotheses that comes from here, relative to the other sources' shares.
     `rows`: at most so many rows of a file (`pairs`), by file name; files not named are read whole.
+    `after`: it joins when so many hypotheses have been given; its files are read only then.
     """
 
     kind: Literal["passages", "articles", "pairs", "events"]
     files: list[str] = Field(min_length=1)
     share: Share = 1.0
     rows: dict[str, int] = {}
+    after: int = Field(0, ge=0)
     without: list[str] = []
     """Genres to leave out (`pairs`)."""
+    context: float = Field(0.0, ge=0, le=1)
+    """Of the sentences that follow another: how many are read behind it (`articles`, by a model that reads context)."""
 
 
 class Recipe(_Strict):
@@ -74,6 +78,12 @@ class Recipe(_Strict):
     dev: list[str] = []
     """Passages of the curriculum; accuracy on their dev lines goes into the log every `dev_every` steps."""
     dev_every: int = Field(200, ge=1)
+
+    @model_validator(mode="after")
+    def _somebody_begins(self) -> "Recipe":
+        if all(source.after for source in self.sources):
+            raise ValueError("sources: every source has `after`; one must give the first hypotheses (after: 0)")
+        return self
 
     def identity(self) -> str:
         """Hash of what a checkpoint depends on."""
