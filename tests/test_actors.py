@@ -63,6 +63,20 @@ def test_whose_word_a_sentence_gives(text: str, voice: str | None) -> None:
     assert reading.outsider is (voice == OUTSIDER)
 
 
+@pytest.mark.parametrize(
+    ("text", "present"),
+    [
+        ("Norland—which has denied it—rejected the plan.", {"norland"}),
+        ("It was dropped—Sudmark rejected it.", {"sudmark"}),
+        ("The Norland-Sudmark line was cut.", set()),
+        ("The Norland–Sudmark line was cut.", set()),
+        ("The Norland\u2011Sudmark line was cut.", set()),
+    ],
+)
+def test_a_dash_parts_and_a_hyphen_joins(text: str, present: set[str]) -> None:
+    assert read(text)[0].present() == present
+
+
 def test_two_clauses_have_two_voices() -> None:
     reading = read("Norland said the base must close, while Port Royal insisted that it would stay.")[0]
     assert reading.voices == {"norland", "sudmark"}

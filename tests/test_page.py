@@ -222,6 +222,7 @@ def test_downloads_can_be_read_by_other_programs(page: Any) -> None:
         page.click("details.menu summary")
     rows = list(csv.DictReader(io.StringIO(found["csv-long"])))
     assert [(r["actor"], r["issue"], r["period"], r["stance"]) for r in rows][-1] == ("up", "dam", "2017-12", "oppose")
+    assert [float(r["value"]) < 0 for r in rows] == [r["stance"] == "oppose" for r in rows]
     assert next(csv.reader(io.StringIO(found["csv-wide"]))) == ["actor", "issue", "2017-10", "2017-12"]
     graph = networkx.parse_graphml(found["graphml"])
     ties = [d for *_, d in graph.edges(data=True) if d]

@@ -18,6 +18,7 @@ import pytest
 from tiny import make_tiny
 
 from stance import pipeline
+from stance.actors import Resolver
 from stance.cli import app
 from stance.config import load_config, propositions
 from stance.errors import InputError
@@ -81,6 +82,28 @@ def test_the_same_articles_again_score_nothing_and_give_the_same_files(corpus: P
     before = {p.name: p.read_bytes() for p in (corpus / "out").glob("*.csv")}
     assert run(corpus, tiny)["counts"]["pairs_scored_now"] == 0
     assert {p.name: p.read_bytes() for p in (corpus / "out").glob("*.csv")} == before
+
+
+def test_an_article_gives_the_same_whatever_stands_beside_it(corpus: Path, tiny: packed.PackedScorer) -> None:
+    first, second = "Norland accepts a foreign base,", "Sudmark rejects a foreign base at the harbour and its guns."
+    articles = corpus / "articles"
+    for path in articles.iterdir():
+        path.unlink()
+    (articles / "one.txt").write_text(f"Published: March 3, 2015\n\n{first} while {second}", encoding="utf-8")
+
+    def found(out: str) -> dict[str, Any]:
+        config = load_config(corpus / "harbour.yaml")
+        with Store(corpus / out, config.name) as store:
+            resolver = Resolver(config)
+            units = Units(store, pipeline.premises(store, resolver, propositions(config)))
+            every = pipeline.scored(store, units, config, resolver, tiny.fingerprint, Counter())
+            return {item.article.id: np.stack(scores) for item, _, scores in every}
+
+    run(corpus, tiny, "alone")
+    # The second clause, scored once more as a sentence of its own, for everybody.
+    (articles / "two.txt").write_text(f"Published: June 9, 2016\n\n{second}", encoding="utf-8")
+    run(corpus, tiny, "beside")
+    np.testing.assert_array_equal(found("alone")["one.txt"], found("beside")["one.txt"])
 
 
 def test_a_new_proposition_scores_only_itself(corpus: Path, tiny: packed.PackedScorer) -> None:

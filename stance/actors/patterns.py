@@ -8,7 +8,9 @@ from typing import Literal
 Place = Literal["subject", "object", "agent", "owner", "other"]
 """A mention's part in its clause, as far as the words around it tell."""
 
-_APOSTROPHES = str.maketrans("’‘ʼ‑–—", "''''--"[:6])
+_APOSTROPHES = str.maketrans("’‘ʼ‑–—", "'''---")
+HYPHENS = ("-", "‑", "–")
+"""What ties two words into one; a dash that parts them (—) is none."""
 _SPEECH = (
     r"sa(?:id|ys?|ying)|t(?:old|ells?)|added|adds?|stat(?:ed|es)|announce[sd]?|insist(?:ed|s)?|argue[sd]?|warn(?:ed|s)?|"
     r"explain(?:ed|s)?|noted|notes|declare[sd]?|claim(?:ed|s)?|maintain(?:ed|s)?|allege[sd]?|accuse[sd]?|blame[sd]?|"

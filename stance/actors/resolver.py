@@ -18,6 +18,7 @@ from stance.actors.patterns import (
     CLAUSE,
     FORMER,
     GLOSS,
+    HYPHENS,
     IMPERSONAL,
     INVERTED,
     LEANING,
@@ -128,12 +129,12 @@ class Resolver:
         hits = []
         for last, (length, entries) in self._automaton.iter(folded):
             start, end = last + 1 - length, last + 1
-            before, after = folded[start - 1 : start], folded[end : end + 1]
+            before, after = text[start - 1 : start], text[end : end + 1]
             if (
                 before.isalnum()
                 or after.isalnum()
-                or before == "-"
-                or (after == "-" and folded[end + 1 : end + 2].isalpha())
+                or before in HYPHENS
+                or (after in HYPHENS and text[end + 1 : end + 2].isalpha())
             ):
                 continue
             for alias, actor, begin, finish, surname in entries:

@@ -619,7 +619,8 @@ function csv(rows) {
   };
   return rows.map((r) => r.map(field).join(",")).join("\n") + "\n";
 }
-const decimal = (v) => (v === null ? "" : (v / 1000).toFixed(3));
+/** A number and no text: `csv` would take a minus for the beginning of a formula. */
+const decimal = (v) => (v === null ? null : Number((v / 1000).toFixed(3)));
 const stanceOf = (v) => (v === null ? "none" : v >= SIDE ? "support" : v <= -SIDE ? "oppose" : "mixed");
 function longCsv() {
   return csv([["actor", "issue", "period", "stance", "value", "ci_low", "ci_high", "support", "oppose", "n_sentences", "n_articles"],

@@ -126,9 +126,11 @@ class Units:
         clipped, row, kind = False, 0, 0
 
         def whole() -> Scores:
+            wanted = np.full_like(scores, np.nan)
+            wanted[needed[kind]] = scores[needed[kind]]
             if np.isnan(scores[needed[kind]]).any():
                 raise InputError("the store lacks scores of this run; run the same command again to complete it")
-            return scores
+            return wanted
 
         with self.store.connect() as db:
             found = db.execute(
