@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import numpy as np
 from stance import pipeline
 from stance.actors import Resolver
 from stance.config import Config, load_config, propositions
-from stance.data import Article, Observation, Rejected, Sentence, Stance
+from stance.data import Article, Cell, Observation, Rejected, Sentence, Stance
 from stance.errors import InputError
+from stance.files import atomic
 from stance.gold import (
     BASELINES,
     ENTAILED,
@@ -49,11 +50,11 @@ def evaluate(
     *,
     inputs: Sequence[str] = (),
     metadata: Path | None = None,
-    gate: bool = False,
+    gate: bool | None = None,
     progress: pipeline.Progress | None = None,
 ) -> dict[str, Any]:
     """Run the pipeline over `inputs` into `out` (what is scored there is not scored again) and compare it with gold.
-    `gate`: without the baseline that needs every pair.
+    `gate`: without the baseline that needs every pair; this (None) and all else as the run had it, if there is one.
 
     Writes `eval.json` and `eval.md` (and, with matplotlib, `eval.svg`) into `out`; returns what the JSON holds. Raises
     InputError for faults in gold.
@@ -63,7 +64,9 @@ def evaluate(
     if not inputs and not (out / "store" / "run.json").exists():
         raise InputError(f"{out} holds no run yet; name the articles that gold judges with --articles")
     locate(gold, _articles(inputs, metadata) if inputs else _stored(out))  # Faults are told before hours of scoring.
-    manifest = pipeline.run(out, config_path, scorer, inputs=inputs, metadata=metadata, gate=gate, progress=progress)
+    options = pipeline.settings(out, gate=gate)
+    gate = bool(options["gate"])
+    manifest = pipeline.run(out, config_path, scorer, inputs=inputs, metadata=metadata, progress=progress, **options)
     with Store(out, config.name) as store:
         resolver, judge = Resolver(config), Judge(config, scorer)
         units = Units(store, pipeline.premises(store, resolver, propositions(config), gate=gate))
@@ -84,7 +87,7 @@ def evaluate(
             "sentences": asdict(agreement(gold.judgements)),
             "cells": asdict(agreement(gold.cells)) if gold.cells else None,
         },
-        "cells": cell_agreement(cells, pipeline.matrix_of(out, config, manifest)) if cells else None,
+        "cells": cell_agreement(cells, _cells(out, config, manifest, {key[0] for key in cells})) if cells else None,
         "baselines": _baselines(found, config, alone=not gate),
     }
     _write(out, result, found, config)
@@ -101,6 +104,16 @@ def _stored(out: Path) -> dict[str, tuple[Article, Sequence[Sentence]]]:
     with Store(out, write=False) as store:
         items = [item for item in store.read_articles() if isinstance(item, Stored)]
     return {item.article.id: (item.article, item.sentences) for item in items}
+
+
+def _cells(out: Path, config: Config, manifest: dict[str, Any], judged: Iterable[str]) -> list[Cell]:
+    """The cells of the run by those kinds of period that coders judged, whatever the run's own."""
+    kinds = sorted({"year" if len(name) == 4 else "quarter" if "Q" in name else "month" for name in judged})
+    return [
+        cell
+        for kind in kinds
+        for cell in pipeline.matrix_of(out, config, {"matrix": manifest["matrix"] | {"period": kind}}, evidence=0)
+    ]
 
 
 def compare_with_gold(
@@ -223,9 +236,12 @@ def _with_interval(figure: Mapping[str, float | None], *, percent: bool = False)
 
 
 def _write(out: Path, result: Mapping[str, Any], found: Sequence[Unit], config: Config) -> None:
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    (out / "eval.json").write_text(text, encoding="utf-8")
-    (out / "eval.md").write_text("\n".join(_markdown(result, found, config)) + "\n", encoding="utf-8")
+    for name, text in (
+        ("eval.json", json.dumps(result, indent=1, ensure_ascii=False)),
+        ("eval.md", "\n".join(_markdown(result, found, config))),
+    ):
+        with atomic(out / name) as file:
+            file.write(text + "\n")
 
 
 def _markdown(result: Mapping[str, Any], found: Sequence[Unit], config: Config) -> list[str]:

@@ -71,8 +71,8 @@ PERIODS: dict[str, Callable[[str], str | None]] = {
 A later date never falls into an earlier period: `cells` counts on that. Weeks are ISO weeks (`2017-W43`)."""
 
 
-Sides = tuple[float, float]
-"""A sentence's probabilities of supporting and of opposing."""
+Sides = tuple[float, float, int]
+"""A sentence's probabilities of supporting and of opposing, and the side it is on: 1, -1, or 0 if it is `mixed`."""
 
 
 def mean(articles: Sequence[Sequence[Sides]]) -> Estimate:
@@ -88,8 +88,8 @@ def mean(articles: Sequence[Sequence[Sides]]) -> Estimate:
 
 def majority(articles: Sequence[Sequence[Sides]]) -> Estimate:
     """(supporting - opposing) / (supporting + opposing) sentences, 0 if there is neither; interval as in `mean`."""
-    signs = np.sign([support - oppose for sides in articles for support, oppose in sides])
-    return _jeffreys(float(signs.sum() / max(1, np.count_nonzero(signs))), len(articles))
+    signs = [sign for sides in articles for _, _, sign in sides]
+    return _jeffreys(sum(signs) / max(1, sum(map(abs, signs))), len(articles))
 
 
 def bootstrap(articles: Sequence[Sequence[Sides]]) -> Estimate:
@@ -147,7 +147,7 @@ def cells(
                 raise ValueError(f"observations must be sorted by actor, issue and date; {o.article_id} is not")
             last = (o.actor, o.issue, o.date)
             name = PERIODS[period](o.date)
-            if reason := _uncounted(o, name):
+            if reason := uncounted(o, name):
                 skipped[reason] += 1
             else:
                 yield (o.actor, o.issue, name or ""), o
@@ -169,12 +169,13 @@ def points(observations: Iterable[Observation]) -> list[Point]:
     """Of one actor on one issue, by date: what every article shows whose sentences count in a cell."""
     articles: dict[tuple[str, str], list[Sides]] = {}
     for o in observations:
-        if _uncounted(o, o.date or None) is None:
-            articles.setdefault((o.date, o.article_id), []).append((o.support, o.oppose))
+        if uncounted(o, o.date or None) is None:
+            articles.setdefault((o.date, o.article_id), []).append(_sides(o))
     return [Point(*key, _balance(sides)) for key, sides in sorted(articles.items())]
 
 
-def _uncounted(o: Observation, period: str | None) -> str | None:
+def uncounted(o: Observation, period: str | None) -> str | None:
+    """Why no cell counts this observation, whose date falls into `period` (None: into none); None if one does."""
     if o.role == "accused":
         return "accused"
     if o.copy_of:
@@ -192,13 +193,12 @@ def _cell(
     found.sort(key=lambda o: (-o.strength, o.date, o.article_id, o.sentence_index))
     articles: dict[str, list[Sides]] = {}
     for o in found:
-        articles.setdefault(o.article_id, []).append((o.support, o.oppose))
+        articles.setdefault(o.article_id, []).append(_sides(o))
     estimate = AGGREGATIONS[aggregation](list(articles.values())) if len(found) >= least else None
     stance: Stance = "none"
     if estimate:
         stance = "support" if estimate.value >= SIDE else "oppose" if estimate.value <= -SIDE else "mixed"
-    sign = {"support": 1, "oppose": -1}.get(stance, 0)
-    top = next((o for o in found if o.value * sign > 0), found[0])
+    top = next((o for o in found if o.value * _sign(stance) > 0), found[0])
     seen: Counter[str] = Counter()
     kept = []
     for o in found:
@@ -284,8 +284,16 @@ def _moved(a: float | None, b: float | None) -> bool:
     return a is not None and b is not None and abs(a - b) >= MOVED - 1e-9
 
 
+def _sign(stance: Stance) -> int:
+    return {"support": 1, "oppose": -1}.get(stance, 0)
+
+
+def _sides(o: Observation) -> Sides:
+    return o.support, o.oppose, _sign(o.stance)
+
+
 def _balance(sides: Sequence[Sides]) -> float:
-    support, oppose = fsum(s for s, _ in sides), fsum(o for _, o in sides)
+    support, oppose = fsum(s for s, _, _ in sides), fsum(o for _, o, _ in sides)
     return (support - oppose) / (support + oppose) if support + oppose else 0.0
 
 

@@ -22,9 +22,9 @@ from stance import __version__, page, plots, report
 from stance.actors import Reading, Resolver
 from stance.config import Config, load_config, propositions
 from stance.data import Article, Cell, Observation, Proposition, Rejected, Sentence
-from stance.errors import InputError
+from stance.errors import InputError, ModelError
 from stance.ingest import read_articles, sentences
-from stance.matrix import PERIODS, cells, diff, points
+from stance.matrix import PERIODS, cells, diff, points, uncounted
 from stance.nli import Scorer, Scores
 from stance.observe import Judge
 from stance.page import data as page_data
@@ -37,19 +37,47 @@ Progress = Callable[[int, int], None]
 # Pairs handed to the scorer at once: enough to sort by length, little enough to lose nothing worth a word.
 CALL_PAIRS = 2048
 
+DEFAULTS: dict[str, Any] = {"period": "month", "aggregation": "mean", "min_sentences": 1, "gate": False}
+
+# What no cell counts, by the reason that `uncounted` gives, as `explain` heads it.
+UNCOUNTED = {
+    "accused": "Alleged by others, not counted:",
+    "copy": "In copies, not counted again:",
+    "no stance": "Taken back or of no stance, not counted:",
+    "undated": "Without a date, not counted:",
+    "date too coarse": "With a date too coarse for the run's periods, not counted:",
+}
+
 
 def read(store: Store, inputs: Sequence[str], metadata: Path | None, *, replace: bool) -> int:
-    """Read inputs into the store; see Store.write_articles for `replace`. Returns the number of articles added."""
+    """Read inputs into the store; see Store.write_articles for `replace`. Returns the number of articles added.
+
+    Raises InputError for inputs that cannot be used, and rather than replace articles by none; those there then stay.
+    """
 
     def found() -> Iterator[tuple[Article, Sequence[Sentence]] | Rejected]:
+        reasons, any_read = dict[str, str](), False
         for item in read_articles(inputs, metadata):
-            if isinstance(item, Rejected):
-                yield item
-                continue
-            split = list(sentences(item))
-            yield (item, split) if split else Rejected(item.id, item.path, "no sentence left after cleaning")
+            if not isinstance(item, Rejected):
+                if split := list(sentences(item)):
+                    any_read = True
+                    yield item, split
+                    continue
+                item = Rejected(item.id, item.path, "no sentence left after cleaning")
+            reasons.setdefault(item.reason, item.id)
+            yield item
+        if replace and not any_read and store.has_articles():
+            told = ", ".join(f"{name} ({reason})" for reason, name in [*reasons.items()][:3])
+            raise _none_read(told or "nothing was found")
 
     return store.write_articles(found(), replace=replace)
+
+
+def _none_read(refused: str) -> InputError:
+    return InputError(
+        f"no article could be read: {refused}; expected files, folders or globs of articles in a format that "
+        f"README lists"
+    )
 
 
 def readings(store: Store, resolver: Resolver) -> Iterator[tuple[Stored, list[Reading]]]:
@@ -154,6 +182,25 @@ def scored(
         yield item, read_sentences, rows
 
 
+def settings(
+    out: Path,
+    *,
+    period: str | None = None,
+    aggregation: str | None = None,
+    min_sentences: int | None = None,
+    gate: bool | None = None,
+) -> dict[str, Any]:
+    """Options for `run`: each as given, or (None) as the run in `out` had it, or as in DEFAULTS."""
+    given = {"period": period, "aggregation": aggregation, "min_sentences": min_sentences, "gate": gate}
+    had: dict[str, Any] = {}
+    for path in (out / "manifest.json", out / "store" / "manifest.json"):
+        if path.exists():
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            had = {k: v for k, v in (manifest | manifest["matrix"]).items() if k in given}
+            break
+    return DEFAULTS | had | {k: v for k, v in given.items() if v is not None}
+
+
 def run(
     out: Path,
     config_path: Path,
@@ -167,24 +214,33 @@ def run(
     aggregation: str = "mean",
     min_sentences: int = 1,
     progress: Progress | None = None,
+    command: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """The whole job into `out`. Returns the manifest. Raises StanceError; what was scored before stays."""
+    """The whole job into `out`. Returns the manifest; `command` is what it says made the run (None: this process's).
+
+    Raises StanceError. What was scored before stays, and where inputs, propositions or head are refused, a finished run
+    stays as it was.
+    """
     config = load_config(config_path)
+    hypotheses = list(dict.fromkeys(p.text for p in propositions(config)))
+    if long := [h for h, refused in zip(hypotheses, scorer.refused(hypotheses), strict=True) if refused]:
+        raise ModelError(
+            f"proposition too long for this model (over {scorer.max_hypothesis} tokens): {long[0]!r}; shorten it"
+        )
     with Store(out, config.name) as store:
-        (out / "manifest.json").unlink(missing_ok=True)
+        resolver = Resolver(config)
+        judge = Judge(config, scorer)
+        if inputs:
+            read(store, inputs, metadata, replace=replace)
+        unread = store.refusals()
+        if unread is not None:
+            raise _none_read(unread)
+        # Nothing is refused from here on. Put aside, not deleted: a run that is interrupted now keeps its settings.
+        if (out / "manifest.json").exists():
+            (out / "manifest.json").replace(store.root / "manifest.json")
         kept = store.root / "config.yaml"
         if config_path.resolve() != kept.resolve():
             shutil.copyfile(config_path, kept)
-        if inputs:
-            read(store, inputs, metadata, replace=replace)
-        refused = store.refusals()
-        if refused is not None:
-            raise InputError(
-                f"no article could be read: {refused}; expected files, folders or globs of articles in a format that "
-                f"README lists"
-            )
-        resolver = Resolver(config)
-        judge = Judge(config, scorer)
         units = Units(store, premises(store, resolver, propositions(config), gate=gate))
         try:
             pairs = score(units, scorer, progress)
@@ -202,7 +258,7 @@ def run(
         sentence_count = counts.pop("sentences", 0)
         manifest: dict[str, Any] = {
             "stance": __version__,
-            "command": sys.argv[1:],
+            "command": list(sys.argv[1:] if command is None else command),
             "config": {"name": config.name, "sha256": hashlib.sha256(kept.read_bytes()).hexdigest()},
             "model": scorer.describe(),
             "head": judge.describe(),
@@ -338,14 +394,15 @@ def matrix_of(out: Path, config: Config, manifest: dict[str, Any], evidence: int
 
 
 def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -> Iterator[str]:
-    """Lines that show the sentences behind a cell: what counts, strongest first, then what rivals allege."""
-    config, _ = open_run(out)
+    """Lines that show the sentences behind a cell: what counts, strongest first, then what does not, by reason."""
+    config, manifest = open_run(out)
     for kind, name, known in (("actor", actor, config.actors), ("issue", issue, config.issues)):
         if name not in known:
             raise InputError(f"no {kind} {name!r} in this run; it has {', '.join(known)}")
     dates = {
         row["article_id"]: row
         for row in csv.DictReader((out / "articles.csv").read_text(encoding="utf-8").splitlines(keepends=True))
+        if row["status"] != "rejected"  # a rejected double has the id of the article that was kept
     }
     found = [
         o
@@ -357,15 +414,14 @@ def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -
         yield f"nothing in {period}; there are observations of {', '.join(periods) or 'no date'}"
         return
     label = f"{config.actors[actor].label} / {config.issues[issue].label}"
-    counted = [o for o in found if o.role != "accused" and not o.copy_of]
-    yield f"{label}{f' in {period}' if period else ''}: {len(counted)} sentences count"
-    for title, group in (
-        ("", counted),
-        ("Alleged by others, not counted:", [o for o in found if o.role == "accused" and not o.copy_of]),
-        ("In copies, not counted again:", [o for o in found if o.copy_of]),
-    ):
-        if group and title:
-            yield title
+    groups: dict[str | None, list[Observation]] = {}
+    for o in found:
+        groups.setdefault(uncounted(o, PERIODS[manifest["matrix"]["period"]](o.date)), []).append(o)
+    yield f"{label}{f' in {period}' if period else ''}: {len(groups.get(None, []))} sentences count"
+    for reason in (None, *UNCOUNTED):
+        group = groups.get(reason, [])
+        if group and reason:
+            yield UNCOUNTED[reason]
         for o in sorted(group, key=lambda o: -o.strength)[:limit]:
             article = dates.get(o.article_id, {})
             yield (

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,7 @@ def samples() -> dict[str, bytes]:
         ".html": PAGE.encode(),
         ".htm": PAGE.encode(),
         ".jsonl": json.dumps(row).encode() + b"\n",
+        ".tsv": ("\t".join(row) + "\n" + "\t".join(row.values()) + "\n").encode(),
         ".csv": (",".join(row) + "\n" + ",".join(f'"{cell}"' for cell in row.values()) + "\n").encode(),
         ".parquet": parquet({key: [value] for key, value in row.items()}),
         ".warc": warc(("https://example.org/1", "text/html", PAGE)),
@@ -123,6 +125,18 @@ def test_folders_are_walked_in_order_and_say_what_they_pass_over(tmp_path: Path)
     assert articles(tmp_path / "README.md")[0].text == "What these files are."
 
 
+def test_the_folder_of_a_run_is_not_read_as_articles(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", BODY)
+    write(tmp_path / "out" / "store" / "run.json", "{}")
+    write(tmp_path / "out" / "report.html", PAGE)
+    added = write(tmp_path / "out" / "added" / "b.txt", OTHER)
+    for name in (tmp_path, tmp_path / "*", tmp_path / "**", tmp_path / "**" / "*.*"):
+        assert [a.id for a in articles(name)] == ["a.txt"]
+    with pytest.raises(InputError, match="folder of a run"):
+        read(tmp_path / "out")
+    assert [a.id for a in articles(added.parent)] == [a.id for a in articles(added)] == ["b.txt"]
+
+
 def test_globs_are_relative_to_their_fixed_part(tmp_path: Path) -> None:
     write(tmp_path / "2020" / "a.txt", BODY)
     write(tmp_path / "2021" / "a.txt", OTHER)
@@ -146,9 +160,14 @@ def test_inputs_that_are_not_there_are_refused_at_once(tmp_path: Path) -> None:
         (json.dumps({"id": "j", "text": BODY}), "j"),
         (PAGE, "stdin"),
         (FEED, "hp-1"),
+        (f"id,text\nc,{BODY}", "c"),
+        (f'"ID";"Date";"Body"\r\nc;2021;{BODY}', "c"),
+        (f"Article, not book: {BODY}\n{BODY}", "stdin"),
+        (f"Text\n\n{BODY}", "stdin"),
+        (f"[Oslo] {BODY}", "stdin"),
         ("", None),
     ],
-    ids=["text", "jsonl", "page", "feed", "empty"],
+    ids=["text", "jsonl", "page", "feed", "csv", "quoted csv", "commas", "headline", "bracket", "empty"],
 )
 def test_stdin_is_told_by_its_first_bytes(content: str, expected: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
@@ -186,6 +205,11 @@ def test_encodings(encoding: str, kind: str, tmp_path: Path) -> None:
         ("a.parquet", parquet({"text": [BODY]})[:-40], "broken Parquet"),
         ("a.warc", b"this is no archive\n\n", "WARC"),
         ("a.warc.gz", warc(("https://example.org", "text/html", PAGE), zipped=True)[:300], "gzip"),
+        (
+            "a.json",
+            b' [\n {"text": "..."}]',
+            "expected one object a line; write them so, for instance with: jq -c '.[]'",
+        ),
         ("a.xml", b"<?xml version='1.0'?><books></books>", "expected an RSS or Atom feed"),
         ("a.pdf", b"%PDF-1.7", "binary"),
     ],
@@ -234,6 +258,41 @@ def test_csv_rows(tmp_path: Path) -> None:
     assert second == Rejected("a.csv#2", str(path), "row 2: no text")
 
 
+@pytest.mark.parametrize(
+    ("suffix", "mark", "name"), [("csv", ",", "commas"), ("csv", ";", "semicolons"), ("tsv", "\t", "tabs")]
+)
+def test_a_row_with_more_fields_than_the_header_is_rejected(suffix: str, mark: str, name: str, tmp_path: Path) -> None:
+    rows = [
+        ["id", "text", "date"],
+        ["1", "He said", " on Monday", " no.", "2021"],
+        ["2", BODY, "2021", "", " "],
+        ["3", "No."],
+    ]
+    path = write(tmp_path / f"a.{suffix}", "\n".join(mark.join(row) for row in rows))
+    first, second, third = read(path)
+    assert first == Rejected(
+        f"a.{suffix}#1",
+        str(path),
+        f"row 1: 5 fields, the header has 3; put quotation marks around a text with {name}",
+    )
+    assert isinstance(second, Article)
+    assert (second.text, second.date) == (BODY, "2021")
+    assert isinstance(third, Article)
+    assert third.text == "No."
+
+
+def test_commas_are_text_in_a_tsv(tmp_path: Path) -> None:
+    assert [a.text for a in articles(write(tmp_path / "a.tsv", "text\nNo, she said, never.\n"))] == [
+        "No, she said, never."
+    ]
+
+
+def test_a_json_file_says_what_to_do(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", json.dumps({"id": "j", "text": BODY}))
+    assert [a.id for a in articles(path)] == ["j"]
+    assert "one object a line" in rejected(tmp_path)[0].reason
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
 def test_a_table_without_text_is_refused_if_named_and_rejected_in_a_folder(name: str, tmp_path: Path) -> None:
     content = {
@@ -269,6 +328,31 @@ def test_a_feed_entry_without_text_is_rejected(tmp_path: Path) -> None:
     assert found[1] == Rejected("hp-2", str(tmp_path / "a.xml"), "entry 2: no text")
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            '<img src="p.jpg"/><p>The board <b>turned\ndown</b> the crane.</p><p>It said no.</p>',
+            "The board turned down the crane.\nIt said no.",
+        ),
+        (
+            '<strong>OSLO</strong>: The board <a href="u">turned down</a> the crane &amp; went home.',
+            "OSLO: The board turned down the crane & went home.",
+        ),
+        ("The board won&#8217;t pay.\n\nIts chair left.", "The board won’t pay.\n\nIts chair left."),
+        ("It won&#8217;t pay.<br/><br/>Its chair left.", "It won’t pay.\nIts chair left."),
+        (
+            "<p>No.</p><figure><figcaption>The crane.</figcaption></figure><table><td>Never</td><td>Ever</td></table>",
+            "No.\nNever\nEver",
+        ),
+        ("At 5 < 6 it said no.", "At 5 < 6 it said no."),
+    ],
+)
+def test_the_html_of_a_feed_is_made_plain(content: str, text: str, tmp_path: Path) -> None:
+    feed = FEED.replace("&lt;p&gt;", "").replace("&lt;/p&gt;", "").replace(f"{BODY}{OTHER}", f"<![CDATA[{content}]]>")
+    assert [item.text for item in read(write(tmp_path / "a.xml", feed)) if isinstance(item, Article)] == [text]
+
+
 def test_what_a_web_archive_holds_beside_pages_is_counted(tmp_path: Path) -> None:
     pages = [("https://example.org/1", "text/html", PAGE), ("https://example.org/i.png", "image/png", "x")]
     article, others = read(write(tmp_path / "a.warc.gz", warc(*pages, zipped=True)))
@@ -286,6 +370,7 @@ def test_a_saved_dataset_is_read(tmp_path: Path) -> None:
     datasets.DatasetDict({"train": table, "test": table}).save_to_disk(str(tmp_path / "two"))
     assert [a.text for a in articles(tmp_path / "one")] == [BODY, OTHER]
     assert len(articles(f"hf:{tmp_path / 'two'}:test")) == 2
+    assert {a.path for a in articles(tmp_path / "one")} == {str(tmp_path / "one")}
     with pytest.raises(InputError, match="train, test"):
         read(tmp_path / "two")
 
@@ -329,6 +414,13 @@ def test_ids_are_unique(tmp_path: Path) -> None:
     assert second.id == read(tmp_path / "z", tmp_path / "y")[1].id
     assert isinstance(third, Rejected)
     assert third.reason.startswith("duplicate")
+
+
+def test_a_name_that_is_not_utf_8_is_shown_mended(tmp_path: Path) -> None:
+    path = write(Path(os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.txt")), BODY)
+    for name in (tmp_path, path, tmp_path / "*.txt"):
+        found = articles(name)[0]
+        assert (found.id, found.path, found.text) == ("café.txt", str(tmp_path / "café.txt"), BODY)
 
 
 def test_a_date_that_cannot_be_read_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -49,8 +49,8 @@ values = st.floats(-1, 1)
 articles = st.lists(st.lists(values, min_size=1, max_size=4), min_size=1, max_size=8)
 
 
-def sides(groups: list[list[float]]) -> list[list[tuple[float, float]]]:
-    return [[((1 + v) / 2, (1 - v) / 2) for v in group] for group in groups]
+def sides(groups: list[list[float]]) -> list[list[tuple[float, float, int]]]:
+    return [[((1 + v) / 2, (1 - v) / 2, (v > 0) - (v < 0)) for v in group] for group in groups]
 
 
 @pytest.mark.parametrize("name", AGGREGATIONS)
@@ -89,6 +89,14 @@ def test_majority_counts_sentences_and_bootstrap_wants_three_articles() -> None:
     assert AGGREGATIONS["bootstrap"](sides([[1.0], [-1.0]])).low is None
     three = AGGREGATIONS["bootstrap"](sides([[1.0], [1.0], [-1.0]]))
     assert (three.low, three.high) == (-1.0, 1.0)
+
+
+def test_a_mixed_sentence_is_on_neither_side_of_a_majority() -> None:
+    (alone,) = cells([seen(0.1, stance="mixed")], aggregation="majority")
+    assert (alone.stance, alone.value, alone.support, alone.oppose, alone.n_sentences) == ("mixed", 0, 0, 0, 1)
+    found = [seen(0.9), seen(-0.9, index=1), seen(-0.8, index=2), seen(0.1, index=3, stance="mixed")]
+    (among,) = cells(found, aggregation="majority")
+    assert among.value == pytest.approx(-1 / 3)
 
 
 def test_a_cell_shows_both_sides_and_its_strongest_sentence() -> None:

@@ -26,8 +26,19 @@ from stance.cli.common import (
     reports_errors,
     show,
 )
-from stance.cli.gold import evaluate, gold
+from stance.cli.gold import KEPT, KeptGate, evaluate, gold
 from stance.cli.models import models
+
+KeptPeriod = Annotated[
+    str | None, typer.Option(help="day, week, month, quarter, year or all.", show_default=KEPT + ", else month")
+]
+KeptAggregation = Annotated[
+    str | None,
+    typer.Option(help="How sentences make a cell: mean, majority or bootstrap.", show_default=KEPT + ", else mean"),
+]
+KeptMinSentences = Annotated[
+    int | None, typer.Option(min=1, help="A cell with fewer sentences is blank.", show_default=KEPT + ", else 1")
+]
 
 app = typer.Typer(
     help="Who stands where, on what, since when, and which sentence says so.",
@@ -61,10 +72,10 @@ def _score(
     model: str,
     dtype: str,
     threads: int | None,
-    gate: bool,
-    period: str,
-    aggregation: str,
-    min_sentences: int,
+    gate: bool | None,
+    period: str | None,
+    aggregation: str | None,
+    min_sentences: int | None,
     replace: bool,
 ) -> None:
     from stance import pipeline, report
@@ -74,7 +85,8 @@ def _score(
 
     signal.signal(signal.SIGTERM, _stop)
     loaded = load_config(config)
-    check_options(period, aggregation)
+    options = pipeline.settings(out, gate=gate, period=period, aggregation=aggregation, min_sentences=min_sentences)
+    check_options(options["period"], options["aggregation"])
     scorer = load_scorer(model, dtype=dtype, threads=threads)
     with bar() as progress:
         manifest = pipeline.run(
@@ -84,11 +96,8 @@ def _score(
             inputs=inputs,
             metadata=metadata,
             replace=replace,
-            gate=gate,
-            period=period,
-            aggregation=aggregation,
-            min_sentences=min_sentences,
             progress=progress,
+            **options,
         )
     show(report.render_table(pipeline.matrix_of(out, loaded, manifest), loaded))
     _summary(out, manifest)
@@ -144,10 +153,10 @@ def score(
     model: Model = "stance-nli",
     dtype: Number = "auto",
     threads: Threads = None,
-    gate: Gate = False,
-    period: Period = "month",
-    aggregation: Aggregation = "mean",
-    min_sentences: MinSentences = 1,
+    gate: KeptGate = None,
+    period: KeptPeriod = None,
+    aggregation: KeptAggregation = None,
+    min_sentences: KeptMinSentences = None,
 ) -> None:
     """Score new articles into a run beside those it has; nothing is scored twice."""
     _score(
@@ -160,9 +169,9 @@ def score(
 @reports_errors
 def matrix(
     out: RunFolder,
-    period: Period = "month",
-    aggregation: Aggregation = "mean",
-    min_sentences: MinSentences = 1,
+    period: KeptPeriod = None,
+    aggregation: KeptAggregation = None,
+    min_sentences: KeptMinSentences = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the matrix, too: a file .png, .svg or .pdf (extra `plot`).")
     ] = None,
@@ -175,11 +184,11 @@ def matrix(
     from stance import exports, pipeline, plots, report
     from stance.matrix import check_options
 
-    check_options(period, aggregation)
+    options = pipeline.settings(out, period=period, aggregation=aggregation, min_sentences=min_sentences)
+    del options["gate"]
+    check_options(options["period"], options["aggregation"])
     config, manifest = pipeline.open_run(out)
-    cells = pipeline.aggregate(
-        out, config, manifest, period=period, aggregation=aggregation, min_sentences=min_sentences
-    )
+    cells = pipeline.aggregate(out, config, manifest, **options)
     show(report.render_table(cells, config))
     for path in export or ():
         typer.echo(f"wrote {exports.export(cells, config, path)}")
@@ -247,7 +256,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own show all to all.")] = (
         "127.0.0.1"
     ),
-    model: Model = "stance-nli",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Folder, name under models/, or hub name of an NLI model.", show_default="what made the run"),
+    ] = None,
     dtype: Number = "auto",
     threads: Threads = None,
 ) -> None:
@@ -255,7 +267,6 @@ def serve(
     from importlib.util import find_spec
 
     from stance.errors import InputError
-    from stance.nli import load_scorer
 
     if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "python_multipart")):
         raise InputError(
@@ -263,7 +274,7 @@ def serve(
         )
     from stance import serve as served
 
-    served.listen(out, lambda: load_scorer(model, dtype=dtype, threads=threads), host, port)
+    served.listen(out, lambda: served.run_model(out, model, dtype=dtype, threads=threads), host, port)
 
 
 @app.command()

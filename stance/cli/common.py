@@ -31,7 +31,7 @@ Metadata = Annotated[
 ]
 Model = Annotated[str, typer.Option(help="Folder, name under models/, or hub name of an NLI model.")]
 Number = Annotated[str, typer.Option("--dtype", help="auto, fp32 or bf16.")]
-Threads = Annotated[int | None, typer.Option(help="Processor threads; default: all.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: all.")]
 Gate = Annotated[
     bool,
     typer.Option(

@@ -3,6 +3,7 @@
 from stance.ingest.articles import read_articles
 from stance.ingest.cleaning import REASONS
 from stance.ingest.copies import bands, signature, similarity
+from stance.ingest.ids import MARKS, id_among, unmarked
 from stance.ingest.splitting import sentences
 
-__all__ = ["REASONS", "bands", "read_articles", "sentences", "signature", "similarity"]
+__all__ = ["MARKS", "REASONS", "bands", "id_among", "read_articles", "sentences", "signature", "similarity", "unmarked"]

@@ -21,10 +21,11 @@ from stance.data import Article, Rejected
 from stance.errors import InputError
 from stance.ingest.cleaning import clean
 from stance.ingest.dates import parse_date
-from stance.ingest.decoding import decode, one_line, why_binary
+from stance.ingest.decoding import decode, mend, one_line, why_binary
 from stance.ingest.hub import is_saved_dataset, read_dataset
+from stance.ingest.ids import marked
 from stance.ingest.language import foreign_language, names
-from stance.ingest.readers import READERS, TEXTUAL, NoTextColumn, guess_reader
+from stance.ingest.readers import JSON_HINT, READERS, TEXTUAL, NoTextColumn, guess_reader
 from stance.ingest.splitting import kept_text
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ def read_articles(
 
     An article's id is its record's, or else the file's path relative to the input (`#` and the row or line follow for
     records). An id that was there before is rejected if the text is the same, and gets `~` and a hash of its text if it
-    is another one. Hidden files are passed over; a README or a file of another kind in a folder is rejected.
+    is another one. Hidden files and the folders of runs are passed over; a README or a file of another kind in a
+    folder is rejected. A name that is not UTF-8 is mended in ids and paths.
     `metadata` is a CSV with the column `file` (an article's id, or the name of its file) and any of id, title, date,
     source, url; what it says, other than nothing, stands above what the file says. Languages are ISO 639-1 codes.
 
@@ -71,11 +73,13 @@ def _find(name: str, metadata: Path | None) -> Iterator[Article | Rejected]:
     if name == "-":
         return _read(_Source(STDIN, "stdin", True))
     if name.startswith("hf:"):
-        return read_dataset(name.removeprefix("hf:"))
+        return _dataset(name, name.removeprefix("hf:"))
     path = Path(name)
     if path.is_dir():
         if is_saved_dataset(path):
-            return read_dataset(name)
+            return _dataset(name, name)
+        if _is_run(path):
+            raise InputError(f"{name} is the folder of a run, not of articles; name the files that are to be read")
         sources = _walk(path, path)
     elif path.exists():
         sources = iter([_Source(path, path.name, True)])
@@ -91,9 +95,21 @@ def _find(name: str, metadata: Path | None) -> Iterator[Article | Rejected]:
     return (item for source in chain([first], sources) for item in _read(source))
 
 
+def _dataset(shown: str, name: str) -> Iterator[Article | Rejected]:
+    return (replace(item, path=shown) for item in read_dataset(name))
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether `stance run` made this folder: its page and tables are no articles."""
+    return (folder / "store" / "run.json").exists()
+
+
 def _walk(folder: Path, root: Path) -> Iterator[_Source]:
-    """The files of a folder and its folders, sorted, one folder's names in memory at a time."""
+    """The files of a folder and its folders, sorted, one folder's names in memory at a time; none of a run's."""
     for parent, folders, files in os.walk(folder):
+        if _is_run(Path(parent)):
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(parent, name)
@@ -105,7 +121,10 @@ def _matches(pattern: str) -> Iterator[_Source]:
     seen = set()
     for match in sorted(glob.glob(pattern, recursive=True)):
         path = Path(match)
-        file = _Source(path, path.relative_to(fixed).as_posix(), False)
+        inside = path.relative_to(fixed)
+        if any(_is_run(fixed / folder) for folder in inside.parents):
+            continue
+        file = _Source(path, inside.as_posix(), False)
         for source in _walk(path, fixed) if path.is_dir() else [file]:
             if source.path not in seen:
                 seen.add(source.path)
@@ -120,7 +139,7 @@ def _until_magic(parts: Iterable[str]) -> Iterator[str]:
 
 
 def _read(source: _Source) -> Iterator[Article | Rejected]:
-    shown = str(source.path)
+    shown, source = mend(str(source.path)), replace(source, name=mend(source.name))
     suffixes = [suffix.lower() for suffix in source.path.suffixes[-2:]]
     zipped = suffixes[-1:] == [".gz"]
     kind = "".join(suffixes[-2:-1] if zipped else suffixes[-1:])
@@ -128,7 +147,8 @@ def _read(source: _Source) -> Iterator[Article | Rejected]:
         yield Rejected(source.name, shown, "a page about the folder, no article; name the file itself to have it read")
         return
     if not source.named and kind not in READERS:
-        yield Rejected(source.name, shown, f"files of kind {kind or 'without suffix'} are not read; expected {KNOWN}")
+        expected = JSON_HINT if kind == ".json" else f"expected {KNOWN}"
+        yield Rejected(source.name, shown, f"files of kind {kind or 'without suffix'} are not read; {expected}")
         return
     try:
         with nullcontext(sys.stdin.buffer) if source.path == STDIN else source.path.open("rb") as file:
@@ -153,7 +173,7 @@ def _read(source: _Source) -> Iterator[Article | Rejected]:
 
 def _read_stream(binary: BinaryIO, source: _Source, kind: str = "") -> Iterator[Article | Rejected]:
     stream = binary if isinstance(binary, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, binary))
-    shown = str(source.path)
+    shown = mend(str(source.path))
     head = stream.peek(8192)[:8192]
     if not head:
         yield Rejected(source.name, shown, "empty")
@@ -251,10 +271,8 @@ def _prepare(article: Article, row: dict[str, str], languages: frozenset[str]) -
 
 
 def _unique(article: Article, seen: dict[int, int]) -> Article | Rejected:
-    text = blake2b(article.text.encode(), digest_size=8)
-    for id in (article.id, f"{article.id}~{text.hexdigest()[:8]}"):
-        key = int.from_bytes(blake2b(id.encode(), digest_size=8).digest(), "big")
-        value = int.from_bytes(text.digest(), "big")
+    for id in (article.id, marked(article.id, article.text)):
+        key, value = (int.from_bytes(blake2b(s.encode(), digest_size=8).digest(), "big") for s in (id, article.text))
         if key not in seen:
             seen[key] = value
             return replace(article, id=id)

@@ -2,12 +2,18 @@
 
 import logging
 import re
+from html import unescape
 
 from stance.data import Article
 from stance.ingest.dates import parse_date
 from stance.ingest.decoding import mend
 
 MARKUP = re.compile(r"\s*(?:<!doctype|<html|<body|<article|<div|<p[\s>]|<h\d)", re.IGNORECASE)
+TAG = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
+FIGURE = re.compile(r"<figure\b.*?</figure>", re.IGNORECASE | re.DOTALL)
+BLOCK = re.compile(
+    r"</?(?:br|hr|p|div|h[1-6]|[uod]l|li|d[td]|t[rdh]|table|blockquote|pre|section|article)\b[^>]*>", re.IGNORECASE
+)
 # From the markup only: the extensive search takes any date in the text, and a copyright year for January 1.
 DATES = {"extensive_search": False, "original_date": True}
 
@@ -46,3 +52,15 @@ def plain(text: str) -> str:
     import trafilatura
 
     return page(f"<html><body>{text}</body></html>", "").text or trafilatura.html2txt(text)
+
+
+def fragment(text: str) -> str:
+    """The text of a piece of HTML, as feeds hold it: one line a block, and pictures with their captions left out.
+
+    trafilatura, made for whole pages, takes a short piece apart at each link.
+    """
+    if not TAG.search(text):
+        return unescape(text)
+    blocks = BLOCK.split(" ".join(FIGURE.sub("<br>", text).split()))
+    lines = (" ".join(unescape(TAG.sub("", block)).split()) for block in blocks)
+    return "\n".join(line for line in lines if line)

@@ -7,16 +7,18 @@ import csv
 import datetime
 import io
 import json
+import re
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from stance.data import Article, Rejected
 from stance.errors import InputError
 from stance.ingest.decoding import MAX_BYTES, MAX_CHARS, TOO_LONG, decode, lines, mend, one_line
-from stance.ingest.pages import page, plain
+from stance.ingest.pages import fragment, page, plain
 
 Found = Iterator[Article | Rejected]
 
@@ -30,6 +32,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "id": ("id",),
 }
 BATCH_ROWS = 64
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+JSON_HINT = "expected one object a line; write them so, for instance with: jq -c '.[]' a.json > a.jsonl"
 
 
 class NoTextColumn(InputError):
@@ -64,6 +68,9 @@ def read_jsonl(stream: io.BufferedReader, name: str) -> Found:
             continue
         if not line.strip():
             continue
+        if number == 1 and line.lstrip().startswith("["):
+            yield Rejected(name, "", f"a JSON array; {JSON_HINT}")
+            return
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -79,8 +86,8 @@ def read_jsonl(stream: io.BufferedReader, name: str) -> Found:
         yield _record(record, columns, place, f"line {number}")
 
 
-def read_csv(stream: io.BufferedReader, name: str) -> Found:
-    """A table with a header; the separator is the comma, semicolon or tab that the header has most of."""
+def read_csv(stream: io.BufferedReader, name: str, separator: str = "") -> Found:
+    """A table with a header; the separator, if not given, is that of SEPARATORS which the header has most of."""
     oversize: list[int] = []
 
     def short_lines() -> Iterator[str]:
@@ -92,7 +99,7 @@ def read_csv(stream: io.BufferedReader, name: str) -> Found:
 
     source = short_lines()
     header = next(source, "")
-    separator = max(",;\t", key=header.count)
+    separator = separator or max(SEPARATORS, key=header.count)
     csv.field_size_limit(MAX_CHARS)
     names = next(csv.reader([header], delimiter=separator), [])
     columns = find_columns(names)
@@ -114,8 +121,12 @@ def read_csv(stream: io.BufferedReader, name: str) -> Found:
             return
         if any(cell.strip() for cell in row):
             number += 1
-            record = dict(zip(names, row, strict=False))
-            yield _record(record, columns, f"{name}#{number}", f"row {number}")
+            place, where = f"{name}#{number}", f"row {number}"
+            if any(cell.strip() for cell in row[len(names) :]):
+                found = f"{where}: {len(row)} fields, the header has {len(names)}"
+                yield Rejected(place, "", f"{found}; put quotation marks around a text with {SEPARATORS[separator]}")
+            else:
+                yield _record(dict(zip(names, row, strict=False)), columns, place, where)
 
 
 def read_parquet(stream: io.BufferedReader, name: str) -> Found:
@@ -169,7 +180,7 @@ def read_feed(stream: io.BufferedReader, name: str) -> Found:
             "date": entry.get("published") or entry.get("updated"),
             "source": feed.feed.get("title"),
             "url": entry.get("link"),
-            "text": content[0].get("value") or entry.get("summary"),
+            "text": fragment(content[0].get("value") or entry.get("summary") or ""),
         }
         yield _record(record, {key: key for key in record}, f"{name}#{number}", f"entry {number}")
 
@@ -217,6 +228,7 @@ READERS: dict[str, Callable[[io.BufferedReader, str], Found]] = {
     ".htm": read_page,
     ".jsonl": read_jsonl,
     ".csv": read_csv,
+    ".tsv": partial(read_csv, separator="\t"),
     ".parquet": read_parquet,
     ".warc": read_warc,
     ".xml": read_feed,
@@ -229,11 +241,17 @@ TEXTUAL = frozenset(READERS) - {".parquet", ".warc"}  # whose first bytes must b
 def guess_reader(head: bytes) -> Callable[[io.BufferedReader, str], Found]:
     """The reader for a stream without a name, by its first bytes."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith(b"{"):
+    if re.match(rb"(\[\s*)?\{", start):
         return read_jsonl
     if start.startswith((b"<?xml", b"<rss", b"<feed")) and b"<html" not in start:
         return read_feed
-    return read_page if start.startswith((b"<!doctype html", b"<html", b"<?xml")) else read_text
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        return read_page
+    first = re.split(r"[\r\n]", head.decode("utf-8-sig", "replace"), maxsplit=1)[0]
+    names = next(csv.reader([first], delimiter=max(SEPARATORS, key=first.count)), [])
+    # Every cell one word: "Article, not book: ..." begins a text.
+    is_header = len(names) > 1 and all(re.fullmatch(r"\s*[\w-]+\s*", name) for name in names)
+    return read_csv if is_header and "text" in find_columns(names) else read_text
 
 
 def find_columns(names: Iterable[str]) -> dict[str, str]:

@@ -155,7 +155,8 @@ def _articles(rows: Iterable[Row]) -> tuple[dict[str, Row], dict[str, Any]]:
     for row in rows:
         if not row["url"].lower().startswith(("http://", "https://")):
             row = {**row, "url": ""}  # A link that runs something is no link.
-        by_id[row["article_id"]] = row
+        if row["status"] != "rejected":
+            by_id[row["article_id"]] = row  # A rejected double has the id of the article that was kept.
         statuses[row["status"]] += 1
         for part in filter(None, row["dropped"].split(", ")):
             reason, _, n = part.rpartition(": ")

@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from stance.data import Article, Drop, Rejected, Sentence
 from stance.errors import InputError
-from stance.ingest import bands, signature, similarity
+from stance.ingest import MARKS, bands, id_among, signature, similarity, unmarked
 from stance.scores.parts import (
     TEMPORARY,
+    batched,
     clear,
     connect,
     has_parts,
@@ -141,46 +142,57 @@ class Store:
         """Add what was read, 256 at a time; with `replace` the store then holds these articles and no others.
 
         Returns how many were added. An article that is there already, unchanged, is not added again; one with a known
-        id and another text takes the place of the old one.
+        id and another text takes the place of the old one if it is the same file's, and is else added as `id~hash`.
         """
         self._copies = None
         folder = self.root / "articles.new" if replace else self.articles
         if replace and folder.exists():
             clear(folder)
         make_folder(folder)
-        added, batch = 0, list[dict[str, Any]]()
-        for item in found:
-            batch.append(_row(item))
-            if len(batch) >= 256:
-                added += self._add(folder, batch, replace)
-                batch = []
-        added += self._add(folder, batch, replace)
+        before = part_name() if not replace and has_parts(folder) else ""
+        added = sum(self._add(folder, batch, before) for batch in batched(map(_row, found), 256))
         if replace:
             if self.articles.exists():
                 clear(self.articles)
             os.replace(folder, self.articles)
         return added
 
-    def _add(self, folder: Path, batch: list[dict[str, Any]], replace: bool) -> int:
-        if batch and not replace and has_parts(folder):
-            with self.connect() as db:
-                known = set(
-                    db.execute(
-                        f"SELECT id, hash, date, title FROM ({self._latest()}) WHERE id IN (SELECT unnest(?))",
-                        [[row["id"] for row in batch]],
-                    ).fetchall()
-                )
-            batch = [r for r in batch if (r["id"], r["hash"], r["date"], r["title"]) not in known]
+    def _add(self, folder: Path, batch: list[dict[str, Any]], before: str) -> int:
+        batch = list(self._news(batch, before)) if before else batch
         if batch:
             write_part(folder, pa.Table.from_pylist(batch, schema=ARTICLES), part_name())
         return sum(not row["rejected"] for row in batch)
 
-    def _latest(self) -> str:
-        """SQL over the articles: of two with one id, the one added last."""
+    def _news(self, batch: list[dict[str, Any]], before: str) -> Iterator[dict[str, Any]]:
+        """The rows that the store did not hold in its parts `before`, with the ids that they have or get in it."""
+        with self.connect() as db:
+            found = db.execute(
+                f"SELECT rejected, id, path, hash, date, title FROM ({self._latest(before)}) "
+                "WHERE regexp_replace(id, $marks, '') IN (SELECT unnest($ids))",
+                {"marks": MARKS, "ids": [unmarked(row["id"]) for row in batch]},
+            ).fetchall()
+        rejections = {row[:3] for row in found if row[0]}
+        articles: dict[str, dict[str, tuple[str, ...]]] = {}
+        for rejected, id_, *rest in found:
+            if not rejected:
+                articles.setdefault(unmarked(id_), {})[id_] = tuple(rest)
+        for row in batch:
+            if (row["rejected"], row["id"], row["path"]) in rejections:
+                continue
+            known = {} if row["rejected"] else articles.get(unmarked(row["id"]), {})
+            id_ = id_among(known, row["id"], row["path"], row["text"], row["hash"])
+            if id_ not in known or known[id_][1:] != (row["hash"], row["date"], row["title"]):
+                yield row | {"id": id_}
+
+    def _latest(self, before: str = "~") -> str:
+        """SQL over what was read, in the parts named before `before`: of articles with one id the last, and rejections
+        that no later article of that id and path has made good."""
+        last = "max(row) FILTER (WHERE rejected = '') OVER (PARTITION BY id"
         return (
-            f"SELECT *, row_number() OVER (ORDER BY filename, file_row_number) AS row FROM read_parquet("
+            "SELECT * FROM (SELECT *, row_number() OVER (ORDER BY filename, file_row_number) AS row FROM read_parquet("
             f"'{sql_path(self.articles)}/part-*.parquet', filename=true, file_row_number=true) "
-            "QUALIFY row_number() OVER (PARTITION BY id ORDER BY filename DESC, file_row_number DESC) = 1"
+            f"WHERE parse_filename(filename) < '{before}') "
+            f"QUALIFY row >= if(rejected = '', {last}), coalesce({last}, path), 0))"
         )
 
     def refusals(self) -> str | None:
@@ -200,7 +212,8 @@ class Store:
         return has_parts(self.articles)
 
     def copies(self) -> dict[str, str]:
-        """Copy -> original, for exact copies and near copies. The original is the earliest by date, then by order.
+        """Copy -> original, for exact copies and near copies. The original is the earliest by date, then by order;
+        whole dates come first: by month, an original of "2017" has no place, and its copies have no word.
 
         Candidates share one of 16 bands of 4 MinHash rows (Broder 1997; Leskovec et al., Mining of Massive Datasets,
         ch. 3), each compared only with the first article of its bucket, so that a story printed by a thousand papers
@@ -214,7 +227,7 @@ class Store:
         with self.connect() as db:
             db.execute(
                 "CREATE TABLE a AS SELECT id, hash, minhash, bands, "
-                "row_number() OVER (ORDER BY date = '', date, row) AS n "
+                "row_number() OVER (ORDER BY length(date) DESC, date, row) AS n "
                 f"FROM ({self._latest()}) WHERE rejected = ''"
             )
             pairs = db.execute(

@@ -21,9 +21,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from stance import __version__, exports, page, pipeline, report
 from stance.data import Stance
-from stance.errors import InputError, StanceError
+from stance.errors import InputError, ModelError, StanceError
 from stance.matrix import PERIODS
-from stance.nli import Scorer
+from stance.nli import Scorer, find_model, load_scorer
 from stance.serve.jobs import Busy, Jobs
 from stance.serve.labels import Labels
 
@@ -234,6 +234,16 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
         )
 
     return app
+
+
+def run_model(out: Path, name: str | None, *, dtype: str, threads: int | None) -> Scorer:
+    """The model of this name, or (None) the one that the run in `out` names. Raises ModelError if it cannot be used;
+    one that only a hub has must be named, since nothing is fetched unasked."""
+    if name is None:
+        name = str(pipeline.open_run(out)[1]["model"]["name"])
+        if find_model(name) is None:
+            raise ModelError(f"the run was scored by {name!r}, which is not here; name it with `stance serve --model`")
+    return load_scorer(name, dtype=dtype, threads=threads)
 
 
 def listen(out: Path, load: Callable[[], Scorer], host: str, port: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from stance import pipeline, report
 from stance.data import Observation
-from stance.errors import InputError, StanceError
+from stance.errors import ModelError, StanceError
 from stance.nli import Scorer
 
 WAITING = 20
@@ -131,9 +131,20 @@ class Jobs:
             except Exception as error:  # the worker must live on, and the user must know
                 job.state, job.error = "failed", f"{type(error).__name__}: {error}"
 
+    def _model(self, manifest: dict[str, Any]) -> Scorer:
+        scorer = self._scorer = self._scorer or self._load()
+        made = manifest["model"]
+        if scorer.fingerprint != made["fingerprint"]:
+            raise ModelError(
+                f"{scorer.name} is not the model that made this run ({made['name']} in {made['dtype']}); name that one "
+                f"with --model and --dtype of `stance serve`, or score the run again with this one by `stance run`"
+            )
+        return scorer
+
     def _score(self, job: Job) -> None:
         job.state = "scoring"
-        self._scorer = self._scorer or self._load()
+        _, manifest = pipeline.open_run(self.out)
+        scorer = self._model(manifest)
 
         def progress(done: int, total: int) -> None:
             job.done, job.total = done, total
@@ -141,29 +152,31 @@ class Jobs:
                 raise _Cancelled
 
         run = job.input.parent / "run"
-        config, manifest = self.out / "store" / "config.yaml", pipeline.open_run(self.out)[1]
-        gate = bool(manifest["gate"])
-        pipeline.run(run, config, self._scorer, inputs=[str(job.input)], gate=gate, progress=progress)
+        config, gate = self.out / "store" / "config.yaml", bool(manifest["gate"])
+        pipeline.run(run, config, scorer, inputs=[str(job.input)], gate=gate, progress=progress)
         job.observations = [o for o in pipeline.stored_observations(run) if o.stance != "none"]
         job.articles = list(report.read_articles(run))
         job.state = "done"
 
     def _keep(self, job: Job) -> None:
-        if self._scorer is None:
-            raise InputError("nothing was scored")
+        _, manifest = pipeline.open_run(self.out)
+        scorer = self._model(manifest)
         kept = self.out / "added" / f"{hashlib.sha256(job.input.read_bytes()).hexdigest()[:12]}-{job.input.name}"
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(job.input, kept)
-        _, manifest = pipeline.open_run(self.out)
-        options = {k: manifest["matrix"][k] for k in ("period", "aggregation", "min_sentences")}
-        options["gate"] = bool(manifest["gate"])
         # Parts are only ever added and named at random: another store's are read as this one's own.
         for part in (job.input.parent / "run" / "store").glob("scores/*/part-*.parquet"):
             _copy(part, self.out / "store" / "scores" / part.parent.name / part.name)
         for part in (job.input.parent / "run" / "store").glob("hypotheses/*.json"):
             _copy(part, self.out / "store" / "hypotheses" / part.name)
         pipeline.run(
-            self.out, self.out / "store" / "config.yaml", self._scorer, inputs=[str(kept)], replace=False, **options
+            self.out,
+            self.out / "store" / "config.yaml",
+            scorer,
+            inputs=[str(kept)],
+            replace=False,
+            command=manifest["command"],
+            **pipeline.settings(self.out),
         )
         self._reload()
         job.state = "kept"
