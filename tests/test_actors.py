@@ -115,10 +115,42 @@ def test_who_is_told_something_does_not_say_it() -> None:
     assert third.present() == {"norland"}
 
 
+@pytest.mark.parametrize(
+    ("texts", "holders"),
+    [
+        (["Washington told Norland that the base would close."], {"us"}),
+        (["Norland promised Washington a new quay."], {"norland"}),
+        (["Norland said on Monday that nobody had been asked."], {"norland"}),
+        (["Ana Bell came late.", "The mayor said that the base would stay."], set()),
+        (["The mayor, Ana Bell, came late.", "The mayor said that the base would stay."], {"norland"}),
+        (["Ana Bell came late.", "I stood beside her and saw nothing."], set()),
+    ],
+)
+def test_who_can_hold_what_the_last_sentence_shows(texts: list[str], holders: set[str]) -> None:
+    assert read(*texts)[-1].holders() == holders
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "According to Norland, Sudmark secretly wants the base.",
+        "Norland maintains that Sudmark wants the base.",
+        "Norland claims Sudmark wants the base.",
+    ],
+)
+def test_of_whom_another_claims_something_is_accused(text: str) -> None:
+    assert read(text)[0].accused == {"sudmark"}
+
+
+def test_a_day_in_front_of_an_office_is_no_name() -> None:
+    assert not read("Norland rejected the base.", "On Tuesday the company said that it would go.")[1].outsider
+
+
 def test_a_retraction_is_seen() -> None:
     assert read("However, she later clarified that she never said so.")[0].retracts
     assert not read("Norland rejected the base.")[0].retracts
     assert not read("She did not say whether the base would close.")[0].retracts
+    assert not read("Norland did not say whose base it was.")[0].retracts
 
 
 def test_an_office_holder_counts_only_in_office() -> None:

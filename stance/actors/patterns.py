@@ -35,7 +35,8 @@ ANONYMOUS = re.compile(
 )
 ACCUSING = re.compile(
     r"\b(?:accus\w+|alleg\w+|blam\w+|charg(?:es|ed|ing) (?:that|\w+ with)|claim(?:s|ed|ing)? that|"
-    r"point(?:s|ed|ing) (?:a |the )?fingers?|suspect\w*)\b",
+    r"point(?:s|ed|ing) (?:a |the )?fingers?|suspect\w*|secretly|behind closed doors|under the table|all along|"
+    r"insinuat\w+)\b",
     re.IGNORECASE,
 )
 # Where another clause, with a head of its own, may begin; and what is left hanging when the clause before ends there.
@@ -53,10 +54,31 @@ ACCUSED = re.compile(
     r"(?:(?:both|the)\s+)*$",
     re.IGNORECASE,
 )
+# So of whom somebody else claims something, unless it speaks itself.
+CLAIMED = re.compile(
+    r"\b(?:(?:assert|maintain|contend|insinuat|insist|believ)\w*\s+(?:[^,.;:]{0,60}\s)?that\s+"
+    r"|(?:claim(?:s|ed)?|alleges?|alleged|contends?|asserts?)\s+)(?:(?:both|the)\s+)*(?:[A-Z][\w.'’-]*\s+)*$"
+)
+ACCORDING = re.compile(r"According to (?P<who>[^,]{2,60}), ")
 # "X will be told that", "X was asked to": X is spoken to, and the one who speaks may not be named at all.
 ADDRESSED = re.compile(
     r"\b(?:was|were|be|been|being|is|are)\s+(?:(?:also|then|again)\s+)?(?:told|asked|informed|urged|assured|reminded)\b"
     r"(?!\s+by\b)"
+)
+# What may stand between who is told and "told"; "X said that they had not been asked" tells nothing of who asked.
+TOLD = re.compile(
+    r"(?:\s+(?:will|would|has|have|had|may|might|must|could|should|can|is|was|were|are|to|also|then|now|again|later|"
+    r"once|twice|already|never|not|\w+ly))*\s*"
+)
+FUTURE = re.compile(r"\b(?:will|would|is to|are to)\s+(?:(?:also|then|again)\s+)?$")
+MESSAGE = re.compile(r".*(?:told|informed|reminded|assured|urged|asked(?=\s+to\b))", re.DOTALL)
+"""What carries the will of who tells it; "asked whether" and "asked about" are a reporter's."""
+# What stands in front of who is told or asked, save behind a quotation ("..." asked X).
+ASKING = re.compile(
+    r"(?<![\"”’,?!] )\b(?:told|tells?|telling|asks?|asked|asking|urge[sd]?|urging|inform(?:s|ed|ing)?|"
+    r"remind(?:s|ed|ing)?|assure[sd]?|assuring|promise[sd]?|advise[sd]?|advising|offer(?:s|ed|ing)?|beg(?:s|ged|ging)?|press(?:es|ed|ing)?|"
+    r"invite[sd]?|inviting|warn(?:s|ed|ing)?|thank(?:s|ed|ing)?|congratulat\w+)"
+    r"\s+(?:(?:the|both|its|their|his|her)\s+)*(?:[A-Z][\w.'’-]*\s+)*$"
 )
 GLOSS = re.compile(
     r"\b(he|she|they)\s+\[[^\]]{1,80}\](?=[^.,;]{0,25}\b(?:told|asked|informed|urged|assured|reminded)\b)",
@@ -64,9 +86,11 @@ GLOSS = re.compile(
 )
 LIST = re.compile(r"\s*(?:,|,? and|,? or|nor|as well as)\s+(?:the\s+)?")
 RETRACTION = re.compile(
-    r"\b(?:never|not|den(?:y|ied|ies))\s+(?:having\s+)?(?:said|say|saying|offered|promised|meant|told|suggested)\b"
+    r"\b(?:never|not|den(?:y|ied|ies))\s+(?:having\s+)?"
+    r"(?:said|say (?:so|that)|saying|offered|promised|told|suggested)\b"
     r"(?!\s+(?:whether|how|when|where|what|who|if|which|why|more)\b)|"
-    r"n['’]t (?:say|mean|offer|promise)\b|\bretract\w*|\bbacktrack\w*|\b(?:took|walked|rowed) back\b|\bmisquoted\b|"
+    r"n['’]t (?:say (?:so|that)|mean|offer|promise)\b|\bretract\w*|\bbacktrack\w*|\b(?:took|walked|rowed) back\b|"
+    r"\bmisquoted\b|"
     r"\bwithdrew (?:the|his|her|its) (?:remarks?|statement|comments?|offer)\b",
     re.IGNORECASE,
 )
@@ -80,13 +104,18 @@ FORMER = re.compile(
 )
 PRONOUN = re.compile(
     r"(?:^|[.;:,]\s+|\s\s|[\"”'’]\s*,?\s*|\b(?:and|but|that|while|when|after|although|though|because|as|if|which|however,)\s+)"
-    r"(?P<p>He|She|They|It|We|I|he|she|they|it|we|"
+    r"(?P<p>He|She|They|It|We|he|she|they|it|we|"
     r"(?:The|the|An|an|A|a)\s+(?:senior\s+|unnamed\s+|same\s+)?(?:official|minister|spokesman|spokeswoman|spokesperson|"
     r"ministry|president|premier|prime minister|ambassador|envoy|diplomat|leader|group|company|union|party|general|"
     r"government|department|organi[sz]ation|statement|council|board|movement|firm|agency|federation|association|mayor|"
     r"chairman|chairwoman|chair|director|secretary|officer|commander|chief|delegation|bloc|country|kingdom|authority))\b"
     r"(?!\s+of\b)"
 )
+ANYBODY = frozenset(
+    "group company country organization organisation statement spokesman spokeswoman spokesperson official "
+    "delegation".split()
+)
+"""Of these nouns, what any actor may be called; "the mayor" goes on with one who was called so."""
 BOTH = re.compile(
     r"(?:^|[;:]\s|,\s(?:and|but|while)\s)[\"“]?(?:(?:But|And|Yet|Still|Later|However|Meanwhile),?\s)?"
     r"(?P<p>(?:both|the two|neither)\s(?:of the\s)?(?:sides|countries|governments|nations|neighbou?rs|capitals|allies|"
@@ -108,7 +137,11 @@ _FINITE = re.compile(
     rf"\s+(?:(?:\w+ly|also|still|now|again|never|repeatedly)\s+)*(?:{_SPEECH}|has|have|had|is|are|was|were|will|would)\b"
 )
 _AGENT = re.compile(r"\bby\s+(?:(?:the|both)\s+)?$", re.IGNORECASE)
-NAME = re.compile(r"\b[A-Z][\w'’-]+(?:\s+(?:al-|bin |van |de |von |[A-Z]\.\s)?[A-Z][\w'’-]+)+")
+_OPENS = (
+    r"(?!(?:On|In|At|By|From|Since|Until|Before|After|For|To|Of|With|But|And|Or|Yet|So|Still|When|While|Last|Next|As|If|"
+    r"The|A|An|Under|Over|Through|During|Between|Then|Early|Late|Unlike|Both|What|Nor)\b)"
+)
+NAME = re.compile(rf"\b{_OPENS}[A-Z][\w'’-]+(?:\s+(?:al-|bin |van |de |von |[A-Z]\.\s)?[A-Z][\w'’-]+)+")
 QUOTE = re.compile(r"[\"“«][^\"”»]*(?:[\"”»]|$)|(?<![\w])[‘'][^‘’']{12,}?[’'](?!\w)")
 TITLES = frozenset(
     "mr mrs ms dr gen general lt col colonel maj major sir lord lady president minister secretary premier senator "

@@ -10,19 +10,25 @@ from typing import Literal
 import ahocorasick
 
 from stance.actors.patterns import (
+    ACCORDING,
     ACCUSED,
     ACCUSING,
     ADDRESSED,
     ANONYMOUS,
+    ANYBODY,
+    ASKING,
     BOTH,
+    CLAIMED,
     CLAUSE,
     FORMER,
+    FUTURE,
     GLOSS,
     HYPHENS,
     IMPERSONAL,
     INVERTED,
     LEANING,
     LIST,
+    MESSAGE,
     NAME,
     OUTSIDE,
     PRONOUN,
@@ -30,6 +36,7 @@ from stance.actors.patterns import (
     RETRACTION,
     SPOKE,
     TITLES,
+    TOLD,
     TRAILING,
     VERB,
     Place,
@@ -105,6 +112,7 @@ class Resolver:
 
     def __init__(self, config: Config) -> None:
         self.labels = {actor: entry.label for actor, entry in config.actors.items()}
+        self._names = {a: " ".join([e.label, *e.aliases]).lower() for a, e in config.actors.items()}
         self._entries: dict[str, list[tuple[str, str, str, str, bool]]] = {}
         for actor, entry in config.actors.items():
             bare = [a[4:] for a in entry.aliases if a[:4].lower() == "the " and a[4:5].isupper()]
@@ -166,29 +174,36 @@ class Resolver:
         whole = title + "\n" + "\n".join(s.text for s in sentences)
         readings: list[Reading] = []
         carry: str | None = None
+        before = ""
         earlier: Sequence[Mention] = ()
         latest: Sequence[Mention] = ()
         for sentence in sentences:
             both = next((pair for pair in (_here(latest), _here([*earlier, *latest])) if len(pair) == 2), [])
-            reading, carry = self._read(sentence, date, whole, carry, both)
+            reading, carry = self._read(sentence, date, whole, carry, both, before)
+            before = sentence.text.lower()
             readings.append(reading)
             earlier, latest = latest, reading.mentions
         return readings
 
     def _read(
-        self, sentence: Sentence, date: str, whole: str, carry: str | None, both: Sequence[str]
+        self, sentence: Sentence, date: str, whole: str, carry: str | None, both: Sequence[str], before: str
     ) -> tuple[Reading, str | None]:
         """One sentence; `carry` is whom a pronoun in it would mean: an actor, OUTSIDER or nobody known. Returns it for
-        the next sentence too. `both`: the two actors named just before, if it was two."""
+        the next sentence too. `both`: the two actors named just before, if it was two; `before`: the sentence before,
+        in lower case."""
         text = sentence.text
         quotes = [m.span() for m in QUOTE.finditer(text)]
         outside = "".join(" " * len(text[a:b]) if k % 2 else text[a:b] for k, (a, b) in enumerate(pieces(text, quotes)))
         addressed = ADDRESSED.search(text)
+        future = bool(addressed and FUTURE.search(text[: addressed.start()]))
+        spoken_to: set[str] = set()
         mentions: list[Mention] = []
         for start, end, actor in self._find(text, date, whole):
             part = place(text, start, end)
-            if addressed and end <= addressed.start() and not re.search(r"[,;]", text[end : addressed.start()]):
+            between = text[end : addressed.start()] if addressed and end <= addressed.start() else None
+            if between is not None and (not re.search("[,;]", between) if future else TOLD.fullmatch(between)):
                 part = "object"
+                spoken_to.add(actor)
             former, quoted = bool(FORMER.search(text[:start])), any(a < start < b for a, b in quotes)
             mentions.append(Mention(actor, start, end, part, "named", former, quoted))
         mentions = _spread_lists(text, mentions)
@@ -196,7 +211,12 @@ class Resolver:
         anonymous = bool(ANONYMOUS.search(outside))
         all_quote = not outside.strip(" .,;:-")
         pronoun = next((m for m in PRONOUN.finditer(outside) if not IMPERSONAL.match(outside, m.start("p"))), None)
-        spoken_to = {m.actor for m in mentions if addressed and m.place == "object" and m.end <= addressed.start()}
+        if addressed and not ((spoken_to or future) and MESSAGE.match(text, addressed.start(), addressed.end() + 4)):
+            addressed = None
+        if pronoun and carry and " " in pronoun["p"]:
+            noun = pronoun["p"].rsplit(None, 1)[1]
+            if noun not in ANYBODY and noun not in self._names[carry] and noun not in before:
+                pronoun = None
         if carry is not None and not voices and not outsider:
             # A pronoun in front of every name, or a quotation alone, goes on with whoever spoke before.
             if addressed and carry not in spoken_to | {OUTSIDER}:
@@ -220,8 +240,19 @@ class Resolver:
 
         accused = {m.actor for m in mentions if m.how == "named" and ACCUSED.search(text[: m.start])}
         accused |= {
+            m.actor for m in mentions if m.how == "named" and m.actor not in voices and CLAIMED.search(text[: m.start])
+        }
+        according = ACCORDING.match(text)
+        if according:
+            by = {m.actor for m in mentions if according.start("who") <= m.start < according.end("who")}
+            first = {m.actor for m in mentions if by and text[according.end() : m.start] in ("", "the ")}
+            accused |= first - by
+        accused |= {
             b.actor for a, b in pairwise(mentions) if a.actor in accused and LIST.fullmatch(text, a.end, b.start)
         }
+        asked = [m for m in mentions if m.how == "named" and m.place != "owner" and ASKING.search(text[: m.start])]
+        asked += [b for a, b in pairwise(mentions) if a in asked and LIST.fullmatch(text, a.end, b.start)]
+        spoken_to |= {m.actor for m in asked} - {m.actor for m in mentions if m not in asked and not m.former}
         retracts = bool(RETRACTION.search(text))
         reading = Reading(
             sentence,
