@@ -14,6 +14,10 @@ from stance.cli.common import (
     ConfigFile,
     Gate,
     Inputs,
+    KeptAggregation,
+    KeptGate,
+    KeptMinSentences,
+    KeptPeriod,
     Metadata,
     MinSentences,
     Model,
@@ -26,19 +30,8 @@ from stance.cli.common import (
     reports_errors,
     show,
 )
-from stance.cli.gold import KEPT, KeptGate, evaluate, gold
+from stance.cli.gold import evaluate, gold
 from stance.cli.models import models
-
-KeptPeriod = Annotated[
-    str | None, typer.Option(help="day, week, month, quarter, year or all.", show_default=KEPT + ", else month")
-]
-KeptAggregation = Annotated[
-    str | None,
-    typer.Option(help="How sentences make a cell: mean, majority or bootstrap.", show_default=KEPT + ", else mean"),
-]
-KeptMinSentences = Annotated[
-    int | None, typer.Option(min=1, help="A cell with fewer sentences is blank.", show_default=KEPT + ", else 1")
-]
 
 app = typer.Typer(
     help="Who stands where, on what, since when, and which sentence says so.",

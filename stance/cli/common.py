@@ -38,6 +38,26 @@ Gate = Annotated[
         "--gate", help="Score an actor only where the sentence names it or stands for it: faster, the same matrix."
     ),
 ]
+
+KEPT = "as the run had it"
+KeptGate = Annotated[
+    bool | None,
+    typer.Option(
+        "--gate/--no-gate",
+        help="Score an actor only where the sentence names it or stands for it: faster, the same matrix.",
+        show_default=f"{KEPT}, else --no-gate",
+    ),
+]
+KeptPeriod = Annotated[
+    str | None, typer.Option(help="day, week, month, quarter, year or all.", show_default=KEPT + ", else month")
+]
+KeptAggregation = Annotated[
+    str | None,
+    typer.Option(help="How sentences make a cell: mean, majority or bootstrap.", show_default=KEPT + ", else mean"),
+]
+KeptMinSentences = Annotated[
+    int | None, typer.Option(min=1, help="A cell with fewer sentences is blank.", show_default=KEPT + ", else 1")
+]
 Period = Annotated[str, typer.Option(help="day, week, month, quarter, year or all.")]
 Aggregation = Annotated[str, typer.Option(help="How sentences make a cell: mean, majority or bootstrap.")]
 MinSentences = Annotated[int, typer.Option(min=1, help="A cell with fewer sentences is blank.")]

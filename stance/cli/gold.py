@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stance.cli.common import ConfigFile, Metadata, Model, Number, RunFolder, Threads, bar, reports_errors, show
+from stance.cli.common import (
+    ConfigFile,
+    KeptGate,
+    Metadata,
+    Model,
+    Number,
+    RunFolder,
+    Threads,
+    bar,
+    reports_errors,
+    show,
+)
 
 if TYPE_CHECKING:
     from stance.gold import Agreement, CellJudgement, Judgement
 
 gold = typer.Typer(no_args_is_help=True, help="Judgements of people: propose, compare, put together.")
 
-KEPT = "as the run had it"
-KeptGate = Annotated[
-    bool | None,
-    typer.Option(
-        "--gate/--no-gate",
-        help="Score an actor only where the sentence names it or stands for it: faster, the same matrix.",
-        show_default=f"{KEPT}, else --no-gate",
-    ),
-]
 GoldFiles = Annotated[list[Path], typer.Argument(help="Gold files (JSONL).")]
 
 
