@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stance import pipeline
+from stance import pipeline, runs
 from stance.actors import Resolver
 from stance.config import Config, load_config, propositions
 from stance.data import Article, Cell, Observation, Rejected, Sentence, Stance
@@ -112,7 +112,7 @@ def _cells(out: Path, config: Config, manifest: dict[str, Any], judged: Iterable
     return [
         cell
         for kind in kinds
-        for cell in pipeline.matrix_of(out, config, {"matrix": manifest["matrix"] | {"period": kind}}, evidence=0)
+        for cell in runs.matrix_of(out, config, {"matrix": manifest["matrix"] | {"period": kind}}, evidence=0)
     ]
 
 

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect
 
-from stance import pipeline
+from stance import pipeline, runs
 from stance.config import load_config
 from stance.gold import load_gold
 from stance.nli import Scorer, load_scorer
@@ -128,7 +128,7 @@ def test_an_article_is_scored_apart_and_joins_the_run_when_kept(server: Server) 
     server.wait(job["number"], "kept", "failed")
     cells = server.ask("/api/matrix?actor=norland")[1]["cells"]
     assert [(c["period"], c["stance"]) for c in cells] == [("2015-03", "support"), ("2016-05", "oppose")]
-    _, manifest = pipeline.open_run(server.out)
+    _, manifest = runs.open_run(server.out)
     assert manifest["counts"]["pairs_scored_now"] == 0  # what was scored apart was not scored again
     assert "2016-05" in server.ask("/")[1]
 

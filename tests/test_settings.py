@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stance import evaluation, nli, pipeline, report
+from stance import evaluation, nli, pipeline, report, runs
 from stance.cli import app
 from stance.config import load_config
 from stance.data import Observation
@@ -83,7 +83,7 @@ def call(command: str) -> str:
 
 
 def made_with() -> dict[str, Any]:
-    _, manifest = pipeline.open_run(Path("out"))
+    _, manifest = runs.open_run(Path("out"))
     return {k: manifest["matrix"].get(k, manifest["gate"]) for k in SETTINGS}
 
 
@@ -134,13 +134,13 @@ def test_score_keeps_the_settings_of_the_run_and_what_is_given_wins(here: Path) 
     before = json.loads(Path("out/manifest.json").read_text())["counts"]["pairs_scored_now"]
     call("score new.txt -c harbour.yaml -o out")
     assert made_with() == SETTINGS
-    _, manifest = pipeline.open_run(Path("out"))
+    _, manifest = runs.open_run(Path("out"))
     # Gated still: one actor's two propositions for the one new sentence, and nothing of the old ones.
     assert (before, manifest["counts"]["pairs_scored_now"]) == (4, 2)
     call("score new.txt -c harbour.yaml -o out --period month --no-gate --min-sentences 1")
     assert made_with() == SETTINGS | {"period": "month", "gate": False, "min_sentences": 1}
     call("score new.txt -c harbour.yaml -o fresh")
-    _, manifest = pipeline.open_run(Path("fresh"))
+    _, manifest = runs.open_run(Path("fresh"))
     assert (manifest["matrix"]["period"], manifest["matrix"]["min_sentences"], manifest["gate"]) == ("month", 1, False)
 
 
@@ -181,7 +181,7 @@ def test_eval_keeps_the_settings_and_judges_cells_by_their_own_periods(here: Pat
     assert "propositions alone" not in result["baselines"]
     assert (result["cells"]["judged"], result["cells"]["missed"]) == (3, 0)
     evaluate([Path("gold.jsonl")], Path("harbour.yaml"), Path("fresh"), Fake(), inputs=["old.txt"], gate=True)
-    assert pipeline.open_run(Path("fresh"))[1]["gate"] is True
+    assert runs.open_run(Path("fresh"))[1]["gate"] is True
 
 
 @pytest.mark.parametrize("name", ["eval.json", "eval.md"])
@@ -217,7 +217,7 @@ def test_explain_counts_what_the_cells_count(here: Path, monkeypatch: pytest.Mon
         seen("Alleged.", "2015-03-03", role="accused"),
         seen("Copied.", "2015-03-03", copy_of="b"),
     ]
-    monkeypatch.setattr(pipeline, "stored_observations", lambda *_: iter(found))
+    monkeypatch.setattr(runs, "stored_observations", lambda *_: iter(found))
     call("matrix out --period month --min-sentences 1")
     shown = call("explain out --actor norland --issue base")
     assert "Norland / A foreign base: 1 sentences count\n" in shown
@@ -256,11 +256,11 @@ def done(queue: jobs.Jobs, number: int) -> None:
 
 
 def test_a_kept_article_leaves_settings_and_command_of_the_run(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, before = pipeline.open_run(Path("out"))
+    _, before = runs.open_run(Path("out"))
     monkeypatch.setattr("sys.argv", ["stance", "serve", "out"])
     assert kept(Fake)["state"] == "kept"
     assert made_with() == SETTINGS
-    assert pipeline.open_run(Path("out"))[1]["command"] == before["command"] != ["serve", "out"]
+    assert runs.open_run(Path("out"))[1]["command"] == before["command"] != ["serve", "out"]
 
 
 def test_another_model_than_the_runs_is_refused(here: Path) -> None:

@@ -5,6 +5,7 @@ read. What it finds feeds two things: the premise (the resolved actor is written
 "Hassoumi Massaoudou (Niger) said ...") and the evidence of `stance.observe` on who holds what.
 """
 
-from stance.actors.resolver import OUTSIDER, Mention, Reading, Resolver
+from stance.actors.readings import OUTSIDER, Mention, Reading
+from stance.actors.resolver import Resolver
 
 __all__ = ["OUTSIDER", "Mention", "Reading", "Resolver"]

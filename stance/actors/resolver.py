@@ -2,13 +2,12 @@
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from itertools import groupby, pairwise
-from typing import Literal
 
 import ahocorasick
 
+from stance.actors.clauses import acts, clauses_of, first_here, named_here, spread_lists, voices_of, with_mates
 from stance.actors.patterns import (
     ACCORDING,
     ACCUSED,
@@ -19,13 +18,11 @@ from stance.actors.patterns import (
     ASKING,
     BOTH,
     CLAIMED,
-    CLAUSE,
     FORMER,
     FUTURE,
     GLOSS,
     HYPHENS,
     IMPERSONAL,
-    INVERTED,
     LEANING,
     LIST,
     MESSAGE,
@@ -34,12 +31,9 @@ from stance.actors.patterns import (
     PRONOUN,
     QUOTE,
     RETRACTION,
-    SPOKE,
     TITLES,
     TOLD,
     TRAILING,
-    VERB,
-    Place,
     fold,
     overlaps,
     pieces,
@@ -47,6 +41,7 @@ from stance.actors.patterns import (
     same_case,
     shows,
 )  # fmt: skip
+from stance.actors.readings import OUTSIDER, Mention, Reading
 from stance.config import Config
 from stance.data import CONTEXT_MARK, Sentence
 
@@ -55,56 +50,6 @@ MIN_CLAUSE_WORDS = 4
 
 # Of the sentence before: what a longer one begins with is seldom what the next one leans on.
 CONTEXT_WORDS = 50
-
-OUTSIDER = ""
-"""The voice of somebody who is no actor: an analyst, a former official, an unknown name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """An actor in a sentence. `named`: `sentence.text[start:end]` is its name; `carried`: a pronoun or "the official"
-    stands for it; `implied`: it is who speaks in "the envoy was told that ...", and the span is the verb."""
-
-    actor: str
-    start: int
-    end: int
-    place: Place = "other"
-    how: Literal["named", "carried", "implied"] = "named"
-    former: bool = False
-    quoted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A sentence with its mentions.
-
-    `voices`: actors whose word or act it gives; `outsider`: it gives that of an analyst, a former official, an unknown
-    name; `accused`: actors of whom somebody alleges something;
-    `addressed`: actors who are told or asked something ("was told that"), which shows nothing of what they want;
-    `anonymous`: it rests on unnamed sources; `retracts`:
-    it takes back what its speaker said before; `clauses`: where several clauses have heads of their own, the start, end
-    and heads of each (else empty).
-    """
-
-    sentence: Sentence
-    mentions: tuple[Mention, ...]
-    voices: frozenset[str]
-    outsider: bool
-    accused: frozenset[str]
-    addressed: frozenset[str]
-    anonymous: bool
-    accusing: bool
-    question: bool
-    retracts: bool
-    clauses: tuple[tuple[int, int, frozenset[str]], ...]
-
-    def present(self) -> set[str]:
-        """Actors that are named or stood for here, former officials apart."""
-        return {m.actor for m in self.mentions if not m.former}
-
-    def holders(self) -> set[str]:
-        """Of these, who can hold a position that the sentence shows: not who is only told or asked something."""
-        return self.present() - self.addressed
 
 
 class Resolver:
@@ -178,7 +123,7 @@ class Resolver:
         earlier: Sequence[Mention] = ()
         latest: Sequence[Mention] = ()
         for sentence in sentences:
-            both = next((pair for pair in (_here(latest), _here([*earlier, *latest])) if len(pair) == 2), [])
+            both = next((pair for pair in (named_here(latest), named_here([*earlier, *latest])) if len(pair) == 2), [])
             reading, carry = self._read(sentence, date, whole, carry, both, before)
             before = sentence.text.lower()
             readings.append(reading)
@@ -206,8 +151,8 @@ class Resolver:
                 spoken_to.add(actor)
             former, quoted = bool(FORMER.search(text[:start])), any(a < start < b for a, b in quotes)
             mentions.append(Mention(actor, start, end, part, "named", former, quoted))
-        mentions = _spread_lists(text, mentions)
-        voices, outsider, speech = _voices(outside, mentions)
+        mentions = spread_lists(text, mentions)
+        voices, outsider, speech = voices_of(outside, mentions)
         anonymous = bool(ANONYMOUS.search(outside))
         all_quote = not outside.strip(" .,;:-")
         pronoun = next((m for m in PRONOUN.finditer(outside) if not IMPERSONAL.match(outside, m.start("p"))), None)
@@ -222,21 +167,21 @@ class Resolver:
             if addressed and carry not in spoken_to | {OUTSIDER}:
                 mentions.append(Mention(carry, *addressed.span(), "subject", "implied"))
                 voices = {carry}
-            elif not addressed and (all_quote or (pronoun and _first(pronoun.start("p"), outside, mentions))):
+            elif not addressed and (all_quote or (pronoun and first_here(pronoun.start("p"), outside, mentions))):
                 outsider = carry == OUTSIDER
                 voices = set() if outsider else {carry}
                 if pronoun and not outsider:
                     mentions.append(Mention(carry, *pronoun.span("p"), "subject", "carried"))
         pair = BOTH.search(outside)
         if pair and not voices and not outsider:
-            here = _here([m for m in mentions if m.end <= pair.start("p")])
+            here = named_here([m for m in mentions if m.end <= pair.start("p")])
             both = here if len(here) > 1 else both
             if len(both) == 2:
                 mentions += [Mention(actor, *pair.span("p"), "subject", "carried") for actor in both]
                 voices = set(both)
         mentions.sort(key=lambda m: m.start)
         if not voices and not outsider and (not speech or anonymous or addressed):
-            voices = _with_mates(text, mentions, next((m for m in mentions if _acts(m)), None))
+            voices = with_mates(text, mentions, next((m for m in mentions if acts(m)), None))
 
         accused = {m.actor for m in mentions if m.how == "named" and ACCUSED.search(text[: m.start])}
         accused |= {
@@ -265,7 +210,7 @@ class Resolver:
             bool(ACCUSING.search(text)),
             text.rstrip("\"'”’ ").endswith("?"),
             retracts,
-            _clauses(outside, mentions),
+            clauses_of(outside, mentions),
         )
         if outsider:
             return reading, OUTSIDER
@@ -319,88 +264,3 @@ class Resolver:
 def _context(text: str) -> str:
     """The sentence before, its end if it is long, with the mark behind which the sentence asked about begins."""
     return f"{' '.join(text.split()[-CONTEXT_WORDS:])} {CONTEXT_MARK} "
-
-
-def _here(mentions: Iterable[Mention]) -> list[str]:
-    """Who is named or stood for, not who is only implied, nor former officials."""
-    return list(dict.fromkeys(m.actor for m in mentions if m.how != "implied" and not m.former))
-
-
-def _acts(mention: Mention) -> bool:
-    return mention.place == "subject" and not mention.former and not mention.quoted
-
-
-def _with_mates(text: str, mentions: Sequence[Mention], head: Mention | None) -> set[str]:
-    """The head of a clause and those it is listed with: both of "Norland and Sudmark accuse"."""
-    if head is None:
-        return set()
-    actors, last = {head.actor}, head
-    for mention in mentions[mentions.index(head) + 1 :]:
-        if not LIST.fullmatch(text, last.end, mention.start):
-            break
-        actors.add(mention.actor)
-        last = mention
-    return actors
-
-
-def _voices(outside: str, mentions: Sequence[Mention]) -> tuple[set[str], bool, bool]:
-    """Whose word is given: the heads of the clauses before verbs of saying, or behind inverted ones; whether the first
-    of them is no actor; and whether there is such a verb at all."""
-    clauses: dict[int, int] = {}
-    for verb in SPOKE.finditer(outside):
-        if re.search(r"\b(?:was|were|been|be|being|is|are)\s+(?:(?:\w+ly|also)\s+)?$", outside[: verb.start()]):
-            continue
-        inverted = INVERTED.match(outside, verb.start() - 2) or INVERTED.match(outside, verb.start() - 3)
-        after = re.split(r"[,.;]", outside[verb.end() :])[0]
-        # ", said the minister, ..." and not ", said Norland was wrong".
-        if inverted and after.strip() and not VERB.search(after):
-            clauses.setdefault(verb.end(), verb.end() + len(after))
-        else:
-            # From the last mark or conjunction behind which another clause begins; its first verb tells who speaks.
-            cuts = re.finditer(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s", outside[: verb.start()])
-            clauses.setdefault(max((m.end() for m in cuts), default=0), verb.start())
-    voices: set[str] = set()
-    outsider = False
-    for begin, end in clauses.items():
-        inside = [m for m in mentions if begin <= m.start < end and not m.quoted]
-        head = next((m for m in inside if m.place in ("subject", "owner")), None)
-        head = head or next((m for m in inside if m.place == "other"), None)
-        stranger = OUTSIDE.search(outside, begin, end)
-        if head and not head.former and not (stranger and stranger.start() < head.start):
-            voices |= _with_mates(outside, [m for m in inside if not m.former], head)
-        elif (
-            stranger or (inside and all(m.former for m in inside)) or (not inside and NAME.search(outside, begin, end))
-        ):
-            outsider = outsider or not voices
-    return voices, outsider and not voices, bool(clauses)
-
-
-def _clauses(outside: str, mentions: Sequence[Mention]) -> tuple[tuple[int, int, frozenset[str]], ...]:
-    """See Reading.clauses; a clause without a head, or with the same one, belongs to the one before it."""
-    found: list[tuple[int, int, frozenset[str]]] = []
-    for begin, end in pairwise([0, *(m.end() for m in CLAUSE.finditer(outside)), len(outside)]):
-        inside = [m for m in mentions if begin <= m.start < end and not m.quoted and not m.former]
-        head = next((m for m in inside if m.place in ("subject", "owner")), None)
-        heads = frozenset(_with_mates(outside, inside, head))
-        if found and heads <= found[-1][2]:
-            found[-1] = (found[-1][0], end, found[-1][2])
-        else:
-            found.append((begin, end, heads))
-    return tuple(found) if sum(bool(heads) for *_, heads in found) > 1 else ()
-
-
-def _spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:
-    """ "with the US and Afghanistan": what holds of the first of a list holds of the next."""
-    spread: list[Mention] = []
-    for mention in mentions:
-        last = spread[-1] if spread else None
-        behind = last is not None and LIST.fullmatch(text, last.end, mention.start)
-        if last and behind and mention.place == "subject" and last.place in ("object", "agent"):
-            mention = replace(mention, place=last.place)
-        spread.append(mention)
-    return spread
-
-
-def _first(place: int, outside: str, mentions: Iterable[Mention]) -> bool:
-    """Whether nobody is named before this place, so that a pronoun here can only mean somebody named earlier."""
-    return not any(m.start < place and not m.quoted for m in mentions) and not NAME.search(outside[:place])

@@ -71,7 +71,7 @@ def _score(
     min_sentences: int | None,
     replace: bool,
 ) -> None:
-    from stance import pipeline, report
+    from stance import pipeline, report, runs
     from stance.config import load_config
     from stance.matrix import check_options
     from stance.nli import load_scorer
@@ -92,7 +92,7 @@ def _score(
             progress=progress,
             **options,
         )
-    show(report.render_table(pipeline.matrix_of(out, loaded, manifest), loaded))
+    show(report.render_table(runs.matrix_of(out, loaded, manifest), loaded))
     _summary(out, manifest)
 
 
@@ -174,14 +174,14 @@ def matrix(
     ] = None,
 ) -> None:
     """Aggregate a run again; no model is loaded."""
-    from stance import exports, pipeline, plots, report
+    from stance import exports, pipeline, plots, report, runs
     from stance.matrix import check_options
 
     options = pipeline.settings(out, period=period, aggregation=aggregation, min_sentences=min_sentences)
     del options["gate"]
     check_options(options["period"], options["aggregation"])
-    config, manifest = pipeline.open_run(out)
-    cells = pipeline.aggregate(out, config, manifest, **options)
+    config, manifest = runs.open_run(out)
+    cells = runs.aggregate(out, config, manifest, **options)
     show(report.render_table(cells, config))
     for path in export or ():
         typer.echo(f"wrote {exports.export(cells, config, path)}")
@@ -202,21 +202,21 @@ def explain(
     ] = None,
 ) -> None:
     """The sentences behind a cell, strongest first, with offsets, source and role."""
-    from stance import pipeline
+    from stance import runs
 
-    for line in pipeline.explain(out, actor, issue, period, limit):
+    for line in runs.explain(out, actor, issue, period, limit):
         typer.echo(line)
     if plot:
-        typer.echo(f"wrote {pipeline.plot_cell(out, actor, issue, plot)}")
+        typer.echo(f"wrote {runs.plot_cell(out, actor, issue, plot)}")
 
 
 @app.command()
 @reports_errors
 def turns(out: RunFolder) -> None:
     """Who moved, when, from where to where: change points, tested ones first; no model is loaded."""
-    from stance import pipeline
+    from stance import runs
 
-    config, found = pipeline.turns_of(out)
+    config, found = runs.turns_of(out)
     for t in found:
         tested = "too few articles to test" if t.p is None else f"p {t.p:.4f}"
         typer.echo(
@@ -236,9 +236,9 @@ def report(
     ] = False,
 ) -> None:
     """Write the page of a run again."""
-    from stance import pipeline
+    from stance import runs
 
-    typer.echo(f"wrote {pipeline.rewrite_page(out, text=not no_text)}")
+    typer.echo(f"wrote {runs.rewrite_page(out, text=not no_text)}")
 
 
 @app.command()
@@ -298,9 +298,9 @@ def diff(
     run_b: Annotated[Path, typer.Argument(help="Folder of another.")],
 ) -> None:
     """Which cells moved from one run to another, and by which sentences."""
-    from stance import pipeline
+    from stance import runs
 
-    lines = pipeline.compare(run_a, run_b)
+    lines = runs.compare(run_a, run_b)
     for line in lines:
         typer.echo(line)
     if not lines:

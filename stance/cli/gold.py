@@ -53,7 +53,7 @@ def evaluate(
     --gate without the one that needs every pair)."""
     from rich.table import Table
 
-    from stance import evaluation, pipeline
+    from stance import evaluation, runs
     from stance import gold as g
     from stance.errors import InputError
     from stance.nli import load_scorer
@@ -84,7 +84,7 @@ def evaluate(
             if d["articles"]
             else f"against {against}: no article in common"
         )
-    pipeline.rewrite_page(out)
+    runs.rewrite_page(out)
     typer.echo(f"wrote {out / 'eval.json'}, {out / 'eval.md'}, {out / 'report.html'}")
     if floors:
         name = "+".join(path.name.removesuffix(".jsonl") for path in sorted(files))
@@ -126,13 +126,13 @@ def gold_sample(
 ) -> None:
     """Propose what to judge next: a random part, and the sentences on whose doubt the matrix hangs most."""
     from stance import gold as g
-    from stance import pipeline
+    from stance import runs
 
-    config, manifest = pipeline.open_run(run)
+    config, manifest = runs.open_run(run)
     done = [line.key for line in g.load_gold(known).judgements] if known else []
     tasks = g.sample(
-        list(pipeline.stored_observations(run)),
-        pipeline.matrix_of(run, config, manifest, evidence=None),
+        list(runs.stored_observations(run)),
+        runs.matrix_of(run, config, manifest, evidence=None),
         config,
         n,
         random_share=random_share,
@@ -218,14 +218,14 @@ def gold_estimate(
     from rich.table import Table
 
     from stance import gold as g
-    from stance import pipeline
+    from stance import runs
 
-    config, _ = pipeline.open_run(run)
+    config, _ = runs.open_run(run)
     judged = g.load_gold(files, config).judgements
     table = Table(box=None)
     for k, column in enumerate(("", "the run's mean", "estimate", "95% interval", "judged", "found")):
         table.add_column(column, justify="right" if k else "left")
-    for actor, issue, plain, m in g.estimates(pipeline.stored_observations(run), judged, by_actor=by_actor):
+    for actor, issue, plain, m in g.estimates(runs.stored_observations(run), judged, by_actor=by_actor):
         name = f"{actor} " * bool(actor) + issue
         if m:
             row = [f"{m.value:+.2f}", f"{m.low:+.2f} to {m.high:+.2f}", str(m.n_gold), str(m.n_all)]

@@ -5,6 +5,8 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +14,7 @@ from typing import Any, Self
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stance.data import Article, Drop, Rejected, Sentence
 from stance.errors import InputError
@@ -55,6 +58,9 @@ ARTICLES = pa.schema(
         ("bands", pa.list_(pa.int64())),
     ]
 )
+
+
+_READ = [name for name in ARTICLES.names if name not in ("hash", "minhash", "bands")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,28 +255,30 @@ class Store:
         return copies
 
     def read_articles(self) -> Iterator[Stored | Rejected]:
-        """Everything in the store, in the order it was read, 64 articles in memory at a time."""
+        """Everything in the store, in the order it was read, one part's articles in memory at a time."""
         if not self.has_articles():
             return
         copies = self.copies()
         with self.connect() as db:
-            rows = db.execute(
-                "SELECT id, text, title, date, date_source, source, url, path, rejected, drops, sentences "
-                f"FROM ({self._latest()}) ORDER BY row"
-            )
-            while batch := rows.fetchmany(64):
-                for id_, text, title, date, date_source, source, url, path, rejected, drops, spans in batch:
-                    if rejected:
-                        yield Rejected(id_, path, rejected)
+            # Places alone are sorted: the texts of a large store do not fit into the memory that DuckDB may have.
+            places = db.execute(f"SELECT filename, file_row_number FROM ({self._latest()}) ORDER BY row")
+            rows = chain.from_iterable(iter(lambda: places.fetchmany(4096), []))
+            for part, found in groupby(rows, itemgetter(0)):
+                table = pq.read_table(part, columns=_READ)
+                for row in table.take([number for _, number in found]).to_pylist():
+                    if row["rejected"]:
+                        yield Rejected(row["id"], row["path"], row["rejected"])
                         continue
-                    article = Article(
-                        id_, text, title, date, date_source, source, url, path, tuple(Drop(**d) for d in drops)
-                    )
+                    drops, spans = tuple(Drop(**d) for d in row.pop("drops")), row.pop("sentences")
+                    del row["rejected"]
+                    article = Article(**row, drops=drops)
                     sentences = tuple(
-                        Sentence(id_, k, s["start"], s["end"], text[s["start"] : s["end"]], s["paragraph"])
+                        Sentence(
+                            article.id, k, s["start"], s["end"], article.text[s["start"] : s["end"]], s["paragraph"]
+                        )
                         for k, s in enumerate(spans)
                     )
-                    yield Stored(article, sentences, copies.get(id_, ""))
+                    yield Stored(article, sentences, copies.get(article.id, ""))
 
 
 def _row(item: tuple[Article, Sequence[Sentence]] | Rejected) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from stance import __version__, exports, page, pipeline, report
+from stance import __version__, exports, page, report, runs
 from stance.data import Stance
 from stance.errors import InputError, ModelError, StanceError
 from stance.matrix import PERIODS
@@ -60,9 +60,9 @@ class Live:
 
     def reload(self) -> None:
         """Raises InputError if the run is not complete."""
-        config, manifest = pipeline.open_run(self.out)
-        payload = pipeline.payload(self.out, config, manifest, live=True)
-        cells = pipeline.matrix_of(self.out, config, manifest, evidence=0)
+        config, manifest = runs.open_run(self.out)
+        payload = runs.payload(self.out, config, manifest, live=True)
+        cells = runs.matrix_of(self.out, config, manifest, evidence=0)
         with self._lock:
             self.config, self.manifest, self.cells = config, manifest, cells
             self.html = page.html(payload, ("page.js", "live.js"))
@@ -150,7 +150,7 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
         name = live.manifest["matrix"]["period"]
         found = [
             o
-            for o in pipeline.stored_observations(out, actor, issue)
+            for o in runs.stored_observations(out, actor, issue)
             if o.stance != "none" and (period is None or PERIODS[name](o.date) == period)
         ]
         found.sort(key=lambda o: -o.strength)
@@ -240,7 +240,7 @@ def run_model(out: Path, name: str | None, *, dtype: str, threads: int | None) -
     """The model of this name, or (None) the one that the run in `out` names. Raises ModelError if it cannot be used;
     one that only a hub has must be named, since nothing is fetched unasked."""
     if name is None:
-        name = str(pipeline.open_run(out)[1]["model"]["name"])
+        name = str(runs.open_run(out)[1]["model"]["name"])
         if find_model(name) is None:
             raise ModelError(f"the run was scored by {name!r}, which is not here; name it with `stance serve --model`")
     return load_scorer(name, dtype=dtype, threads=threads)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from stance import pipeline, report
+from stance import pipeline, report, runs
 from stance.data import Observation
 from stance.errors import ModelError, StanceError
 from stance.nli import Scorer
@@ -143,7 +143,7 @@ class Jobs:
 
     def _score(self, job: Job) -> None:
         job.state = "scoring"
-        _, manifest = pipeline.open_run(self.out)
+        _, manifest = runs.open_run(self.out)
         scorer = self._model(manifest)
 
         def progress(done: int, total: int) -> None:
@@ -154,12 +154,12 @@ class Jobs:
         run = job.input.parent / "run"
         config, gate = self.out / "store" / "config.yaml", bool(manifest["gate"])
         pipeline.run(run, config, scorer, inputs=[str(job.input)], gate=gate, progress=progress)
-        job.observations = [o for o in pipeline.stored_observations(run) if o.stance != "none"]
+        job.observations = [o for o in runs.stored_observations(run) if o.stance != "none"]
         job.articles = list(report.read_articles(run))
         job.state = "done"
 
     def _keep(self, job: Job) -> None:
-        _, manifest = pipeline.open_run(self.out)
+        _, manifest = runs.open_run(self.out)
         scorer = self._model(manifest)
         kept = self.out / "added" / f"{hashlib.sha256(job.input.read_bytes()).hexdigest()[:12]}-{job.input.name}"
         kept.parent.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stance import gold as g
-from stance import pipeline
+from stance import runs
 from stance.data import Stance
 from stance.errors import InputError
 from stance.files import atomic
@@ -84,9 +84,9 @@ class Labels:
     def _drawn(self) -> list[dict[str, Any]]:
         """Drawn once a server: what is added to the run meanwhile changes no coder's queue."""
         if not self._tasks:
-            config, manifest = pipeline.open_run(self.out)
-            found = list(pipeline.stored_observations(self.out))
-            cells = pipeline.matrix_of(self.out, config, manifest, evidence=None)
+            config, manifest = runs.open_run(self.out)
+            found = list(runs.stored_observations(self.out))
+            cells = runs.matrix_of(self.out, config, manifest, evidence=None)
             tasks = g.sample(found, cells, config, TASKS)
             before = _before(self.out, {(t["article"], t["start"]) for t in tasks})
             texts = {(o.article_id, o.start): o.sentence for o in found}
