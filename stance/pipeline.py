@@ -20,7 +20,7 @@ from stance.actors import Reading, Resolver
 from stance.config import Config, load_config, propositions
 from stance.data import Article, Proposition, Rejected, Sentence
 from stance.errors import InputError, ModelError
-from stance.ingest import read_articles, sentences
+from stance.ingest import mend, read_articles, sentences
 from stance.nli import Scorer, Scores
 from stance.observe import Judge
 from stance.scores import Store, Stored, Units
@@ -243,7 +243,7 @@ def run(
         sentence_count = counts.pop("sentences", 0)
         manifest: dict[str, Any] = {
             "stance": __version__,
-            "command": list(sys.argv[1:] if command is None else command),
+            "command": [mend(part) for part in (sys.argv[1:] if command is None else command)],
             "config": {"name": config.name, "sha256": hashlib.sha256(kept.read_bytes()).hexdigest()},
             "model": scorer.describe(),
             "head": judge.describe(),

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -289,3 +290,10 @@ def test_serve_takes_the_model_that_made_the_run(here: Path, monkeypatch: pytest
     with pytest.raises(ModelError, match=r"'owner/gone'.* --model"):
         run_model(Path("out"), None, dtype="auto", threads=None)
     assert asked == ["stance-nli", "mine"]
+
+
+def test_a_name_that_is_no_unicode_stands_mended_in_the_manifest(here: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    Path(name).write_text(NEW)
+    run([name], command=["run", name])
+    assert runs.open_run(Path("out"))[1]["command"] == ["run", "café.txt"]
