@@ -12,10 +12,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from stance import page, plots, report
+from stance.changes import diff
 from stance.config import Config, load_config
 from stance.data import Cell, Observation
 from stance.errors import InputError
-from stance.matrix import PERIODS, cells, diff, points, uncounted
+from stance.matrix import PERIODS, cells, points, uncounted
 from stance.page import data as page_data
 from stance.scores import Store, connect, sql_path
 from stance.turns import Turn, turns

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stance.changes import diff
 from stance.data import Cell, Observation, Stance
 from stance.errors import InputError
-from stance.matrix import AGGREGATIONS, PERIODS, cells, check_options, diff
+from stance.matrix import AGGREGATIONS, PERIODS, cells, check_options
 
 
 def seen(value: float, article: str = "a1", index: int = 0, date: str = "2017-10-22", **more: str) -> Observation:
