@@ -2,9 +2,9 @@
 
     python eval/write_update.py models/stance-nli out/stance-nli-2/model out/update --rank 64
 
-Of every stored matrix the difference is written as a product of two float16 matrices (truncated singular value
-decomposition), small tensors whole; the base's own files are copied beside `update.safetensors`. Prints what share of
-the differences (Frobenius norm) the truncation loses.
+Of every stored matrix the difference is written as a product of two matrices of 6-bit whole numbers (truncated singular
+value decomposition), small tensors whole; the base's own files are copied beside `update.safetensors`. Prints what
+share of the differences (Frobenius norm) truncation and rounding lose.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from stance.nli.weights import read_tensors
+from stance.nli.weights import dequantise, read_tensors, whole_numbers
 
 
 def main() -> None:
@@ -29,11 +29,9 @@ def main() -> None:
     for path in args.base.iterdir():
         if path.name not in ("update.safetensors", "README.md", "head.json", "test_vectors.json"):
             shutil.copyfile(path, args.out / path.name)
-    old = read_tensors(args.base)
-    if (args.base / "update.safetensors").exists():
-        # The difference is to what lies in model-*, not to what an earlier update made of it.
-        (args.out / "update.safetensors").unlink(missing_ok=True)
-        old = read_tensors(args.out)
+    # The difference is to what lies in model-*, not to what an earlier update made of it.
+    (args.out / "update.safetensors").unlink(missing_ok=True)
+    old = read_tensors(args.out)
     new = read_tensors(args.model)
     torch.manual_seed(0)
     update: dict[str, torch.Tensor] = {}
@@ -47,9 +45,11 @@ def main() -> None:
             continue
         u, s, v = torch.svd_lowrank(difference, q=min(args.rank + 16, *tensor.shape), niter=6)
         root = s[: args.rank].sqrt()
-        left, right = (u[:, : args.rank] * root).half(), (v[:, : args.rank] * root).T.half()
-        update |= {f"{name}.left": left.contiguous(), f"{name}.right": right.contiguous()}
-        lost += float((difference - left.float() @ right.float()).square().sum())
+        factors = {f"{name}.left": (u[:, : args.rank] * root).T, f"{name}.right": (v[:, : args.rank] * root).T}
+        stored_factors = {k: t for part, f in factors.items() for k, t in whole_numbers(part, f.contiguous()).items()}
+        update |= stored_factors
+        left, right = dequantise(stored_factors, args.out).values()
+        lost += float((difference - left.T @ right).square().sum())
         total += float(difference.square().sum())
     save_file(update, args.out / "update.safetensors")
     size = (args.out / "update.safetensors").stat().st_size

@@ -28,7 +28,8 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder in float32; `NAME.int6` or `NAME.int8` with `NAME.scale` is dequantised to NAME.
 
     Files are read in order of name, and later ones win: an `update.safetensors` beside `model-*` holds what has changed
-    since, small tensors whole and of matrices the difference as a product, `NAME.left` @ `NAME.right`.
+    since, small tensors whole and of a matrix (m, n) the difference as a product of `NAME.left` (rank, m), transposed,
+    and `NAME.right` (rank, n): its terms differ in size by orders of magnitude and have scales of their own.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -39,45 +40,57 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
             raw |= load_file(path)
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path} cannot be read ({error}); it may be cut short: fetch the model again") from error
-    tensors: dict[str, Tensor] = {}
-    stored = [name for name in raw if name.endswith((".int6", ".int8"))]
-    for name in stored:
-        base, kind = name.rsplit(".", 1)
-        scale = raw.pop(base + ".scale", None)
-        if scale is None:
-            raise ModelError(f"{folder}: {name} has no {base}.scale beside it; fetch the model again")
-        values = raw.pop(name)
-        if kind == "int6":
-            grouped = _unpack(values).unflatten(1, (scale.shape[1], -1))
-            tensors[base] = (grouped * scale.to(torch.float32)[:, :, None]).flatten(1)
-        else:
-            tensors[base] = values.to(torch.float32) * scale[:, None]
-    for name in [name for name in raw if name.endswith(".left")]:
-        left, right = raw.pop(name), raw.pop(name.removesuffix("left") + "right")
-        tensors[name.removesuffix(".left")] += left.to(torch.float32) @ right.to(torch.float32)
-    return tensors | {name: tensor.to(torch.float32) for name, tensor in raw.items()}
+    tensors = dequantise(raw, folder)
+    for name in [name for name in tensors if name.endswith(".left")]:
+        left, right = tensors.pop(name), tensors.pop(name.removesuffix("left") + "right")
+        tensors[name.removesuffix(".left")] += left.T @ right
+    return tensors
 
 
 GROUP = 64
 
 
 def quantise(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices of over 100,000 elements as 6-bit whole numbers (-31 to 31), four in three bytes, with one float16 scale
-    for each 64 of a row; the rest unchanged. Where rows are no multiple of 64: int8 with one float32 scale a row."""
+    """Matrices of over 100,000 elements as `whole_numbers`, the rest unchanged."""
     out: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        if tensor.dim() != 2 or tensor.numel() <= 100_000:
-            out[name] = tensor
-        elif tensor.shape[1] % GROUP:
-            scale = (tensor.abs().amax(1) / 127).clamp(min=1e-12)
-            out[name + ".int8"] = (tensor / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
-            out[name + ".scale"] = scale
-        else:
-            grouped = tensor.unflatten(1, (-1, GROUP))
-            half = (grouped.abs().amax(2) / 31).clamp(min=1e-7).to(torch.float16)
-            whole = (grouped / half.to(torch.float32)[:, :, None]).round().clamp(-31, 31)
-            out[name + ".int6"], out[name + ".scale"] = _pack(whole.flatten(1)), half
+        small = tensor.dim() != 2 or tensor.numel() <= 100_000
+        out |= {name: tensor} if small else whole_numbers(name, tensor)
     return out
+
+
+def whole_numbers(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """A matrix as 6-bit whole numbers (-31 to 31), four in three bytes, with one float16 scale for each 64 of a row.
+    Where rows are no multiple of 64: int8 with one float32 scale a row."""
+    if tensor.shape[1] % GROUP:
+        scale = (tensor.abs().amax(1) / 127).clamp(min=1e-12)
+        whole = (tensor / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
+        return {f"{name}.int8": whole, f"{name}.scale": scale}
+    grouped = tensor.unflatten(1, (-1, GROUP))
+    half = (grouped.abs().amax(2) / 31).clamp(min=1e-7).to(torch.float16)
+    whole = (grouped / half.to(torch.float32)[:, :, None]).round().clamp(-31, 31)
+    return {f"{name}.int6": _pack(whole.flatten(1)), f"{name}.scale": half}
+
+
+def dequantise(raw: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """The inverse of `quantise`, in float32. Raises ModelError, which names the folder, if a scale is missing."""
+    tensors: dict[str, Tensor] = {}
+    for name in [name for name in raw if name.endswith((".int6", ".int8"))]:
+        base, kind = name.rsplit(".", 1)
+        scale = raw.get(base + ".scale")
+        if scale is None:
+            raise ModelError(f"{folder}: {name} has no {base}.scale beside it; fetch the model again")
+        if kind == "int6":
+            grouped = _unpack(raw[name]).unflatten(1, (scale.shape[1], -1))
+            tensors[base] = (grouped * scale.to(torch.float32)[:, :, None]).flatten(1)
+        else:
+            tensors[base] = raw[name].to(torch.float32) * scale[:, None]
+    rest = {
+        k: t
+        for k, t in raw.items()
+        if k.removesuffix(".scale").removesuffix(".int6").removesuffix(".int8") not in tensors
+    }
+    return tensors | {name: tensor.to(torch.float32) for name, tensor in rest.items()}
 
 
 def _pack(whole: Tensor) -> Tensor:
