@@ -136,7 +136,7 @@ function describe(a, i, cell, period) {
   if (!cell) return `${name}: no position found`;
   const [value, low, high, support, oppose, sentences, articles] = cell;
   const rest = `${support} for, ${oppose} against; ${count(sentences, "sentence")} in ${count(articles, "article")}`;
-  if (value === null) return `${name}: blank, too few sentences (${rest})`;
+  if (value === null) return `${name}: blank, too little evidence (${rest})`;
   const interval = low === null ? "" : `, 95% interval ${signed(low)} to ${signed(high)}`;
   return `${name}: ${signed(value)}, ${side(value)}${interval}; ${rest}`;
 }
@@ -223,7 +223,7 @@ function legend() {
   const swatch = (c) => h("span", { class: `swatch ${c}` });
   return h("p", { class: "legend" },
     h("span", {}, "against ", h("span", { class: "scale" }, ["o4", "o3", "o2", "o1", "s1", "s2", "s3", "s4"].map(swatch)), " for"),
-    h("span", {}, swatch("s0"), " mixed"), h("span", {}, swatch("blank"), " too few sentences"),
+    h("span", {}, swatch("s0"), " mixed"), h("span", {}, swatch("blank"), " too little evidence"),
     h("span", {}, "5 / 1: sentences for / against"));
 }
 
