@@ -241,7 +241,8 @@ def test_an_update_is_added_to_what_is_stored(tmp_path: Path) -> None:
     update = whole_numbers("w.left", left) | whole_numbers("w.right", right) | {"b": torch.zeros(5)}
     save_file(update, tmp_path / "update.safetensors")
     after = read_tensors(tmp_path)
-    assert torch.allclose(after["w"], before + left.T @ right, atol=0.1)
-    assert float((after["w"] - before - left.T @ right).std()) < 0.02
+    product = left.T @ right
+    # Six bits a number: an error of about 3% of a factor's size.
+    assert float((after["w"] - before - product).norm() / product.norm()) < 0.05
     assert torch.equal(after["b"], torch.zeros(5))
     assert set(after) == {"w", "b"}
