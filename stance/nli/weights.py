@@ -74,22 +74,17 @@ def whole_numbers(name: str, tensor: Tensor) -> dict[str, Tensor]:
 
 def dequantise(raw: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
     """The inverse of `quantise`, in float32. Raises ModelError, which names the folder, if a scale is missing."""
-    tensors: dict[str, Tensor] = {}
+    rest, tensors = dict(raw), dict[str, Tensor]()
     for name in [name for name in raw if name.endswith((".int6", ".int8"))]:
         base, kind = name.rsplit(".", 1)
-        scale = raw.get(base + ".scale")
+        values, scale = rest.pop(name), rest.pop(base + ".scale", None)
         if scale is None:
             raise ModelError(f"{folder}: {name} has no {base}.scale beside it; fetch the model again")
         if kind == "int6":
-            grouped = _unpack(raw[name]).unflatten(1, (scale.shape[1], -1))
+            grouped = _unpack(values).unflatten(1, (scale.shape[1], -1))
             tensors[base] = (grouped * scale.to(torch.float32)[:, :, None]).flatten(1)
         else:
-            tensors[base] = raw[name].to(torch.float32) * scale[:, None]
-    rest = {
-        k: t
-        for k, t in raw.items()
-        if k.removesuffix(".scale").removesuffix(".int6").removesuffix(".int8") not in tensors
-    }
+            tensors[base] = values.to(torch.float32) * scale[:, None]
     return tensors | {name: tensor.to(torch.float32) for name, tensor in rest.items()}
 
 
