@@ -16,9 +16,6 @@ from stance.errors import InputError
 
 # From here on a cell takes a side: five articles for and three against make .25.
 SIDE = 0.25
-# A cell whose surest sentence is less sure is blank: on dev gold that leaves out more than half of the cells that no
-# coder saw, a third of the opposite ones and an eighth of the right ones (eval/LOG.md). Beside a surer one it counts.
-SURE = 0.35
 # Under this, resampling articles gives an interval of two or three points, which says nothing.
 MIN_ARTICLES = 3
 DRAWS = 2000
@@ -133,10 +130,10 @@ def cells(
     """Cells of observations that come sorted by actor, issue and date; one cell at a time is held in memory.
 
     What rivals allege, copies, sentences of no stance and those whose date is missing or too coarse are not counted;
-    `left_out`, if given, is filled with how many there were of each. A cell of fewer than `min_sentences`, or
-    without a sentence as sure as SURE, is blank. Sentences of stance `mixed` count in `n_sentences` and in the value,
-    on neither side. A cell keeps its strongest `evidence` sentences of each stance (None: all), so that the
-    weaker side is shown too. Raises InputError for an unknown option, ValueError for unsorted input.
+    `left_out`, if given, is filled with how many there were of each. A cell of fewer than `min_sentences` is blank.
+    Sentences of stance `mixed` count in `n_sentences` and in the value, on neither side. A cell keeps its strongest
+    `evidence` sentences of each stance (None: all), so that the weaker side is shown too. Raises InputError for an
+    unknown option, ValueError for unsorted input.
     """
     check_options(period, aggregation)
     skipped: Counter[str] = Counter() if left_out is None else left_out
@@ -195,8 +192,7 @@ def _cell(
     articles: dict[str, list[Sides]] = {}
     for o in found:
         articles.setdefault(o.article_id, []).append(_sides(o))
-    enough = len(found) >= least and found[0].strength >= SURE
-    estimate = AGGREGATIONS[aggregation](list(articles.values())) if enough else None
+    estimate = AGGREGATIONS[aggregation](list(articles.values())) if len(found) >= least else None
     stance: Stance = "none"
     if estimate:
         stance = "support" if estimate.value >= SIDE else "oppose" if estimate.value <= -SIDE else "mixed"

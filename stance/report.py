@@ -160,7 +160,7 @@ def _rows(cells: Sequence[Cell]) -> dict[str, dict[str, dict[str, Cell]]]:
 
 def render_table(cells: Sequence[Cell], config: Config) -> Table:
     """A terminal table: a row an issue under each actor, `value (sentences)`; periods across if there are few, else one
-    after another. A blank cell shows only how many sentences there are."""
+    after another. A cell with too few sentences shows only how many there are."""
     periods = sorted({c.period for c in cells})
     across = len(periods) <= ACROSS
     table = Table(caption="value from -1 (against) to +1 (for), in brackets the sentences it rests on", box=None)

@@ -125,16 +125,6 @@ def test_too_little_evidence_is_blank_and_never_zero() -> None:
     assert list(cells([])) == []
 
 
-def test_a_doubtful_sentence_fills_no_cell_alone_and_counts_beside_a_sure_one() -> None:
-    doubtful = replace(seen(0.3), support=0.32, oppose=0.02)
-    (cell,) = cells([doubtful])
-    assert (cell.stance, cell.value, cell.n_sentences, len(cell.evidence)) == ("none", None, 1, 1)
-    sure = replace(seen(-0.8), support=0.05, oppose=0.85, sentence_index=9)
-    (cell,) = cells([doubtful, sure])
-    assert cell.value == pytest.approx((0.37 - 0.87) / (0.37 + 0.87))
-    assert cell.n_sentences == 2
-
-
 def test_what_does_not_count_is_counted_apart() -> None:
     left_out: Counter[str] = Counter()
     odd = [
