@@ -134,8 +134,10 @@ _PREPOSITION = re.compile(
     re.IGNORECASE,
 )
 _FINITE = re.compile(
-    rf"\s+(?:(?:\w+ly|also|still|now|again|never|repeatedly)\s+)*(?:{_SPEECH}|has|have|had|is|are|was|were|will|would)\b"
+    rf"\s+(?:(?:\w+ly|also|still|now|again|never|repeatedly)\s+)*(?:{_SPEECH}|has|have|had|is|are|was|were|will|would|"
+    r"did|does|do|could|can|may|might|must|should)\b"
 )
+_CONJUNCTION = re.compile(r"\b(?:as|than)\s+(?:the\s+)?$", re.IGNORECASE)
 _AGENT = re.compile(r"\bby\s+(?:(?:the|both)\s+)?$", re.IGNORECASE)
 _OPENS = (
     r"(?!(?:On|In|At|By|From|Since|Until|Before|After|For|To|Of|With|But|And|Or|Yet|So|Still|When|While|Last|Next|As|If|"
@@ -185,9 +187,11 @@ def place(text: str, start: int, end: int) -> Place:
         return "object" if _PREPOSITION.search(before) else "owner"
     if _AGENT.search(before):
         return "agent"
+    finite = _FINITE.match(text, end)
     if _PREPOSITION.search(before):
-        return "object"
-    if _FINITE.match(text, end):
+        # "failed as Norland did not agree"; behind other prepositions it is still "the government of Norland has".
+        return "subject" if finite and _CONJUNCTION.search(before) else "object"
+    if finite:
         return "subject"
     # Behind a verb without a preposition ("sidelines Pakistan") it is an object; at the head of a clause, the subject.
     if re.search(
