@@ -54,6 +54,7 @@ def read(*texts: str, date: str = "2016-01-10", title: str = "") -> list[Reading
         ("Former Norland ambassador to the US Jo Marsh said that Norland had lost its way.", OUTSIDER),
         ("Jo Marsh, an analyst at the Harbour Institute, said Norland was wrong.", OUTSIDER),
         ("Peter Quill said Norland wanted the base closed.", OUTSIDER),
+        ("The raid was planned in Sudmark, Norlandic officials maintain.", "norland"),
         ("The talks failed as Norland did not agree to the plan of Sudmark.", "norland"),
         ("It rained for three days.", None),
     ],

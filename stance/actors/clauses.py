@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from stance.actors.patterns import CLAUSE, INVERTED, LIST, NAME, OUTSIDE, SPOKE, VERB
+from stance.actors.patterns import CLAUSE, FINITE, INVERTED, LIST, NAME, OUTSIDE, SPOKE, VERB
 from stance.actors.readings import Mention
 
 
@@ -79,13 +79,16 @@ def clauses_of(outside: str, mentions: Sequence[Mention]) -> tuple[tuple[int, in
 
 
 def spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:
-    """ "with the US and Afghanistan": what holds of the first of a list holds of the next."""
+    """ "with the US and Afghanistan": what holds of the first of a list holds of the next. Not behind a bare comma in
+    front of a verb: "was planned in Norland, US officials said"."""
     spread: list[Mention] = []
     for mention in mentions:
         last = spread[-1] if spread else None
-        behind = last is not None and LIST.fullmatch(text, last.end, mention.start)
-        if last and behind and mention.place == "subject" and last.place in ("object", "agent"):
-            mention = replace(mention, place=last.place)
+        if last and mention.place == "subject" and last.place in ("object", "agent"):
+            between = text[last.end : mention.start]
+            speaks = between.strip() == "," and FINITE.match(text, mention.end)
+            if LIST.fullmatch(between) and not speaks:
+                mention = replace(mention, place=last.place)
         spread.append(mention)
     return spread
 

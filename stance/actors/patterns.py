@@ -133,7 +133,7 @@ _PREPOSITION = re.compile(
     r"(?:(?:the|a|an|both|either|neighbou?ring|its|their|his|her|all)\s+)?$",
     re.IGNORECASE,
 )
-_FINITE = re.compile(
+FINITE = re.compile(
     rf"\s+(?:(?:\w+ly|also|still|now|again|never|repeatedly)\s+)*(?:{_SPEECH}|has|have|had|is|are|was|were|will|would|"
     r"did|does|do|could|can|may|might|must|should)\b"
 )
@@ -187,7 +187,7 @@ def place(text: str, start: int, end: int) -> Place:
         return "object" if _PREPOSITION.search(before) else "owner"
     if _AGENT.search(before):
         return "agent"
-    finite = _FINITE.match(text, end)
+    finite = FINITE.match(text, end)
     if _PREPOSITION.search(before):
         # "failed as Norland did not agree"; behind other prepositions it is still "the government of Norland has".
         return "subject" if finite and _CONJUNCTION.search(before) else "object"
