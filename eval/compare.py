@@ -4,8 +4,8 @@
 
 Each variant trains `--steps` steps from the recipe's start on the sources that begin at once, with one seed, and is
 then measured: the recipe's dev passages, 200 premises of MNLI's matched dev if `--mnli` names the file, and the time
-that the sentences of seeds/ take with 100 propositions. A variant that is done is not trained again. Equal steps favour what
-the start was trained with: read the splits as what so short a training brings back.
+that the sentences of seeds/ take with 100 propositions. A variant that is done is not trained again. Equal steps favour
+what the start was trained with: read the splits as what so short a training brings back.
 """
 
 import argparse
