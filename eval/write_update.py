@@ -1,14 +1,17 @@
 """Ship a model as what has changed since another: a few MB in the history instead of all weights again.
 
-    python eval/write_update.py models/stance-nli out/stance-nli-2/model out/update --rank 64
+    python eval/write_update.py models/stance-nli out/stance-nli-2/model out/update --megabytes 8.3
 
 Of every stored matrix the difference is written as a product of two matrices of 6-bit whole numbers (truncated singular
-value decomposition), small tensors whole; the base's own files are copied beside `update.safetensors`. Prints what
-share of the differences (Frobenius norm) truncation and rounding lose.
+value decomposition), small tensors whole; the base's own files are copied beside `update.safetensors`. Over all
+matrices those singular values are kept that are largest for the room they take (Eckart & Young 1936). Prints what share
+of the differences (Frobenius norm) truncation and rounding lose.
 """
 
 import argparse
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -16,13 +19,31 @@ from safetensors.torch import load_file, save_file
 
 from stance.nli.weights import dequantise, read_tensors, whole_numbers
 
+MOST = 256
+"""Singular values looked at in a matrix."""
+BYTES = 6 / 8 + 2 / 64
+"""Of a stored number, with its share of a scale."""
+
+
+def ranks(values: dict[str, tuple[torch.Tensor, int]], megabytes: float) -> Iterator[tuple[str, int]]:
+    """By name the number of singular values to keep, from all of them (descending) and the numbers that one takes."""
+    each = [(float(s) ** 2 / size, name, size) for name, (found, size) in values.items() for s in found]
+    kept: Counter[str] = Counter()
+    room = megabytes * 1e6
+    for gain, name, size in sorted(each, reverse=True):
+        room -= size * BYTES
+        if room < 0 or not gain:
+            break
+        kept[name] += 1
+    yield from kept.items()
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("base", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--rank", type=int, default=64)
+    parser.add_argument("--megabytes", type=float, default=8.3, help="of the matrices' products")
     args = parser.parse_args()
     stored = {name for path in args.base.glob("model-*.safetensors") for name in load_file(path)}
     args.out.mkdir(parents=True, exist_ok=True)
@@ -35,22 +56,23 @@ def main() -> None:
     new = read_tensors(args.model)
     torch.manual_seed(0)
     update: dict[str, torch.Tensor] = {}
+    parts: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
+    differences = {name: tensor - old[name] for name, tensor in new.items()}
+    for name, difference in differences.items():
+        if f"{name}.int8" in stored or f"{name}.int6" in stored:
+            if bool(difference.any()):
+                parts[name] = torch.svd_lowrank(difference, q=min(MOST, *difference.shape), niter=6)
+        elif bool(difference.any()):
+            update[name] = new[name]
     lost = total = 0.0
-    for name, tensor in new.items():
-        difference = tensor - old[name]
-        if not bool(difference.any()):
-            continue
-        if f"{name}.int8" not in stored and f"{name}.int6" not in stored:
-            update[name] = tensor
-            continue
-        u, s, v = torch.svd_lowrank(difference, q=min(args.rank + 16, *tensor.shape), niter=6)
-        root = s[: args.rank].sqrt()
-        factors = {f"{name}.left": (u[:, : args.rank] * root).T, f"{name}.right": (v[:, : args.rank] * root).T}
+    for name, rank in ranks({name: (s, sum(new[name].shape)) for name, (_, s, _) in parts.items()}, args.megabytes):
+        u, s, v = (t[..., :rank] for t in parts[name])
+        factors = {f"{name}.left": (u * s.sqrt()).T, f"{name}.right": (v * s.sqrt()).T}
         stored_factors = {k: t for part, f in factors.items() for k, t in whole_numbers(part, f.contiguous()).items()}
         update |= stored_factors
         left, right = dequantise(stored_factors, args.out).values()
-        lost += float((difference - left.T @ right).square().sum())
-        total += float(difference.square().sum())
+        lost += float((differences[name] - left.T @ right).square().sum())
+        total += float(differences[name].square().sum())
     save_file(update, args.out / "update.safetensors")
     size = (args.out / "update.safetensors").stat().st_size
     print(
