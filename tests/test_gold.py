@@ -327,12 +327,13 @@ def test_floors_hold_what_was_measured(harbour: Path) -> None:
         check_floors(floors, "x", result, prints)
     write_floors(floors, "x", result, prints, allow_regression=False)
     assert check_floors(floors, "x", result, prints) == []
-    better = result | {"macro_f1": {"value": 1.0}}
-    write_floors(floors, "x", better, prints, allow_regression=False)
-    assert "the floor 1.000" in check_floors(floors, "x", result, prints)[0]
+    floor = result["macro_f1"]["value"]
+    worse = result | {"macro_f1": {"value": floor - 0.1}}
+    assert f"the floor {floor:.3f}" in check_floors(floors, "x", worse, prints)[0]
     with pytest.raises(InputError, match="--allow-regression"):
-        write_floors(floors, "x", result, prints, allow_regression=False)
-    write_floors(floors, "x", result, prints, allow_regression=True)
+        write_floors(floors, "x", worse, prints, allow_regression=False)
+    write_floors(floors, "x", worse, prints, allow_regression=True)
+    assert check_floors(floors, "x", worse, prints) == []
     with gold.open("a") as stream:
         stream.write(json.dumps(line("a1", 2, label="none")) + "\n")
     with pytest.raises(InputError, match="gold of 'x' changed"):
