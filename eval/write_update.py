@@ -11,7 +11,6 @@ of the differences (Frobenius norm) truncation and rounding lose.
 import argparse
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -25,7 +24,7 @@ BYTES = 6 / 8 + 2 / 64
 """Of a stored number, with its share of a scale."""
 
 
-def ranks(values: dict[str, tuple[torch.Tensor, int]], megabytes: float) -> Iterator[tuple[str, int]]:
+def ranks(values: dict[str, tuple[torch.Tensor, int]], megabytes: float) -> Counter[str]:
     """By name the number of singular values to keep, from all of them (descending) and the numbers that one takes."""
     each = [(float(s) ** 2 / size, name, size) for name, (found, size) in values.items() for s in found]
     kept: Counter[str] = Counter()
@@ -35,7 +34,7 @@ def ranks(values: dict[str, tuple[torch.Tensor, int]], megabytes: float) -> Iter
         if room < 0 or not gain:
             break
         kept[name] += 1
-    yield from kept.items()
+    return kept
 
 
 def main() -> None:
@@ -65,14 +64,18 @@ def main() -> None:
         elif bool(difference.any()):
             update[name] = new[name]
     lost = total = 0.0
-    for name, rank in ranks({name: (s, sum(new[name].shape)) for name, (_, s, _) in parts.items()}, args.megabytes):
-        u, s, v = (t[..., :rank] for t in parts[name])
+    kept = ranks({name: (s, sum(new[name].shape)) for name, (_, s, _) in parts.items()}, args.megabytes)
+    for name, part in parts.items():
+        total += float(differences[name].square().sum())
+        if not kept[name]:
+            lost += float(differences[name].square().sum())
+            continue
+        u, s, v = (t[..., : kept[name]] for t in part)
         factors = {f"{name}.left": (u * s.sqrt()).T, f"{name}.right": (v * s.sqrt()).T}
-        stored_factors = {k: t for part, f in factors.items() for k, t in whole_numbers(part, f.contiguous()).items()}
+        stored_factors = {k: t for side, f in factors.items() for k, t in whole_numbers(side, f.contiguous()).items()}
         update |= stored_factors
         left, right = dequantise(stored_factors, args.out).values()
         lost += float((differences[name] - left.T @ right).square().sum())
-        total += float(differences[name].square().sum())
     save_file(update, args.out / "update.safetensors")
     size = (args.out / "update.safetensors").stat().st_size
     print(
