@@ -105,11 +105,24 @@ def test_training_sees_what_the_scorer_sees(start: Path, pairs: Path) -> None:
     assert sorted(got[:, 0].tolist()) == pytest.approx(sorted(expected[:, 0].tolist()), abs=1e-5)
 
 
+def test_dropout_changes_what_is_learnt_from_and_not_what_is_measured(start: Path, pairs: Path) -> None:
+    r = recipe(start, pairs)
+    model, tokenizer = trainee.read_model(start)
+    network = trainee.Trainee(model, r.layout.model_dump(), 0, 2, torch.Generator().manual_seed(0), dropout=0.5)
+    rows, _ = next(training.Packer(tokenizer, r).steps(examples.stream(r)))
+    first, second = network(rows), network(rows)
+    with torch.no_grad():
+        third, fourth = network(rows), network(rows)
+    assert torch.equal(third, fourth)
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(first, third)
+
+
 def test_a_killed_run_ends_where_an_unbroken_one_does(
     start: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 0.0)
-    r = recipe(start, pairs, rank=4)
+    r = recipe(start, pairs, rank=4, dropout=0.1)
     whole = training.train(r, tmp_path / "whole")
 
     def stop(entry: dict[str, float]) -> None:

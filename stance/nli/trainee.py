@@ -21,6 +21,7 @@ from stance.errors import ModelError
 from stance.nli.weights import read_tensors
 
 _PARTS = ("q", "k", "v", "out", "up", "down")
+_MASKS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,25 @@ class _Adapted(torch.autograd.Function):
 
 
 class Trainee(nn.Module):
-    """A Hugging Face BERT or MPNet token classifier under the packed and split mask."""
+    """A Hugging Face BERT or MPNet token classifier under the packed and split mask.
 
-    def __init__(self, model: Any, layout: dict[str, int], frozen: int, rank: int, generator: torch.Generator) -> None:
+    `generator` draws the adapters and, while gradients are taken, what `dropout` leaves out.
+    """
+
+    masks: Tensor | None
+
+    def __init__(
+        self,
+        model: Any,
+        layout: dict[str, int],
+        frozen: int,
+        rank: int,
+        generator: torch.Generator,
+        *,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        model.eval()  # No dropout: a few epochs over varied sentences leave little to regularise.
+        model.eval()  # Its own dropout modules are not used.
         self.model, self.split, self.frozen = model, layout["split"], frozen
         config = model.config
         self.mpnet = config.model_type == "mpnet"
@@ -101,6 +116,9 @@ class Trainee(nn.Module):
                 self.adapters[f"{number}_{part}_b"] = nn.Parameter(torch.zeros(n_out, rank))
         for parameter in model.classifier.parameters():
             parameter.requires_grad_(True)
+        self.generator = generator
+        kept = torch.rand(_MASKS, self.width, generator=torch.Generator().manual_seed(0)) >= dropout
+        self.register_buffer("masks", (kept / (1 - dropout)).bfloat16() if dropout else None, persistent=False)
 
     def trained(self) -> dict[str, nn.Parameter]:
         """What an optimiser changes and a checkpoint keeps."""
@@ -117,6 +135,14 @@ class Trainee(nn.Module):
                 update = self.adapters[key[:-1] + "b"] @ self.adapters[key]
                 tensors[weight] = tensors[weight] + update.detach()
         return tensors
+
+    def _drop(self, x: Tensor) -> Tensor:
+        """Dropout of what a trained layer adds to tokens (..., width): each takes one of the masks at random, since to
+        draw a mask for each would take a third of a step on a processor."""
+        if self.masks is None or not torch.is_grad_enabled():
+            return x
+        chosen = torch.randint(len(self.masks), x.shape[:-1], generator=self.generator)
+        return x * self.masks[chosen.to(x.device)].to(x.dtype)
 
     def _linear(self, number: int, part: str, x: Tensor) -> Tensor:
         module = self.layers[number][part]
@@ -150,9 +176,9 @@ class Trainee(nn.Module):
         if cls is None:
             attended = attended.flatten(0, 1).index_select(0, at)
         layer = self.layers[number]
-        x = layer["norm_1"](self._linear(number, "out", attended) + x)
+        x = layer["norm_1"](self._drop(self._linear(number, "out", attended)) + x)
         inner = functional.gelu(self._linear(number, "up", x))
-        return layer["norm_2"](self._linear(number, "down", inner) + x)  # type: ignore[no-any-return]
+        return layer["norm_2"](self._drop(self._linear(number, "down", inner)) + x)  # type: ignore[no-any-return]
 
     def _bias(self, distance: Tensor) -> Tensor:
         """Attention bias (..., heads or 1, Q, K) for distances (..., Q, K) from query to key."""
@@ -176,6 +202,8 @@ class Trainee(nn.Module):
         upper = own | (same & (rows.hypothesis == 0)[:, None, :])
         with torch.no_grad():
             bias = self._bias(rows.places[:, None, :] - rows.places[:, :, None])
+            if torch.is_autocast_enabled(bias.device.type):  # Once, not in every layer.
+                bias = bias.to(torch.get_autocast_dtype(bias.device.type))
             below, above = (bias.masked_fill(~seen[:, None], -torch.inf) for seen in (own, upper))
             at = (rows.premise >= 0).flatten().nonzero()[:, 0]
             x = self._embed(rows.ids, rows.places).flatten(0, 1)[at]

@@ -70,7 +70,9 @@ def train(
     torch.manual_seed(recipe.seed)
     model, tokenizer = read_model(recipe.start)
     generator = torch.Generator().manual_seed(recipe.seed)
-    trainee = Trainee(model, recipe.layout.model_dump(), recipe.frozen_layers, recipe.rank, generator).to(device)
+    trainee = Trainee(
+        model, recipe.layout.model_dump(), recipe.frozen_layers, recipe.rank, generator, dropout=recipe.dropout
+    ).to(device)
     parameters = trainee.trained()
     optimiser = torch.optim.AdamW(
         parameters.values(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
@@ -98,6 +100,7 @@ def train(
         rows = rows.to(torch.device(device))
         for group in optimiser.param_groups:
             group["lr"] = rate(step, recipe)
+        generator.manual_seed(recipe.seed * 1_000_003 + step)  # Whether or not the steps before were made in this run.
         with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=bf16):
             logits = trainee(rows)
         value = loss(logits, rows, recipe.soft_weight)
