@@ -38,7 +38,7 @@ def variants(recipe: Recipe) -> dict[str, dict[str, Any]]:
 
 
 def load(model: Path) -> Scorer:
-    """Without the self-test on plain pairs, which a model that few steps have spoilt may fail: that is a result here."""
+    """Without the self-test on plain pairs: that few steps leave a model which fails it is a result here."""
     return packed.load(model, json.loads((model / "config.json").read_text(encoding="utf-8")))
 
 
