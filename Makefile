@@ -22,13 +22,14 @@ compass: .venv/installed-dev
 	$(BIN)/python eval/curriculum.py models/curriculum/a*.jsonl --lines 6 --cache .cache/compass
 
 # Gold against what the pipeline finds, set by set; the sample articles' own needs what `make demo` scored.
-EVAL = $(BIN)/stance eval eval/gold/$(1).jsonl -c $(2) --articles $(3) -o $(4) --gate --floors eval/floors.json
+EVAL = $(BIN)/stance eval eval/gold/$(1).jsonl -c $(2) --articles $(3) -o $(4) --gate
+DEV = $(EVAL) --floors eval/floors.json
 gold: demo
-	$(call EVAL,samples-afpak.dev,configs/afpak.yaml,seeds/afpak,out/demo)
-	$(call EVAL,samples-trade.dev,configs/trade.yaml,seeds/trade,out/gold/trade)
-	$(call EVAL,samples-council.dev,configs/council.yaml,seeds/council,out/gold/council)
-	$(call EVAL,fishing.dev,eval/gold/fishing.yaml,eval/gold/articles/fishing.dev.jsonl,out/gold/fishing.dev)
-	$(call EVAL,truce.dev,eval/gold/truce.yaml,eval/gold/articles/truce.dev.jsonl,out/gold/truce.dev)
+	$(call DEV,samples-afpak.dev,configs/afpak.yaml,seeds/afpak,out/demo)
+	$(call DEV,samples-trade.dev,configs/trade.yaml,seeds/trade,out/gold/trade)
+	$(call DEV,samples-council.dev,configs/council.yaml,seeds/council,out/gold/council)
+	$(call DEV,fishing.dev,eval/gold/fishing.yaml,eval/gold/articles/fishing.dev.jsonl,out/gold/fishing.dev)
+	$(call DEV,truce.dev,eval/gold/truce.yaml,eval/gold/articles/truce.dev.jsonl,out/gold/truce.dev)
 	$(call EVAL,fishing.test,eval/gold/fishing.yaml,eval/gold/articles/fishing.test.jsonl,out/gold/fishing.test)
 	$(call EVAL,truce.test,eval/gold/truce.yaml,eval/gold/articles/truce.test.jsonl,out/gold/truce.test)
 	$(call EVAL,afpak.test,configs/afpak.yaml,eval/gold/articles/afpak.test.jsonl,out/gold/afpak.test)

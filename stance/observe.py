@@ -114,6 +114,8 @@ class Judge:
     def __init__(self, config: Config, scorer: Scorer) -> None:
         self.evidence = Evidence(config, scorer.contradiction)
         self.path = head_of(scorer.name)
+        # Weights and thresholds of another model are a guess at what this one needs.
+        self.borrowed = find_model(scorer.name) != self.path.parent
         try:
             stored = json.loads(self.path.read_text(encoding="utf-8"))
             self.weights = np.array([stored["weights"][name] for name in FEATURES], float)

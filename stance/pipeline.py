@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import platform
 import shutil
 import sys
@@ -19,7 +20,7 @@ from stance import __version__, report, runs
 from stance.actors import Reading, Resolver
 from stance.config import Config, load_config, propositions
 from stance.data import Article, Proposition, Rejected, Sentence
-from stance.errors import InputError, ModelError
+from stance.errors import ConfigError, InputError
 from stance.ingest import mend, read_articles, sentences
 from stance.nli import Scorer, Scores
 from stance.observe import Judge
@@ -27,6 +28,8 @@ from stance.scores import Store, Stored, Units
 
 Progress = Callable[[int, int], None]
 """Called with pairs done and pairs in all."""
+
+log = logging.getLogger(__name__)
 
 # Pairs handed to the scorer at once: enough to sort by length, little enough to lose nothing worth a word.
 CALL_PAIRS = 2048
@@ -209,12 +212,20 @@ def run(
     config = load_config(config_path)
     hypotheses = list(dict.fromkeys(p.text for p in propositions(config)))
     if long := [h for h, refused in zip(hypotheses, scorer.refused(hypotheses), strict=True) if refused]:
-        raise ModelError(
-            f"proposition too long for this model (over {scorer.max_hypothesis} tokens): {long[0]!r}; shorten it"
+        raise ConfigError(
+            f"{config_path}: proposition too long for this model (over {scorer.max_hypothesis} tokens): {long[0]!r}; "
+            "shorten it"
         )
     with Store(out, config.name) as store:
         resolver = Resolver(config)
         judge = Judge(config, scorer)
+        if judge.borrowed:
+            log.warning(
+                "%s has no head.json: its scores are judged by the head and thresholds of %s; measure that with "
+                "`stance eval`, or fit one (eval/fit_head.py)",
+                scorer.name,
+                judge.path.parent.name,
+            )
         if inputs:
             read(store, inputs, metadata, replace=replace)
         unread = store.refusals()

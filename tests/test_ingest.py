@@ -375,12 +375,15 @@ def test_a_saved_dataset_is_read(tmp_path: Path) -> None:
         read(tmp_path / "two")
 
 
-def test_metadata_stands_above_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_metadata_stands_above_the_file(separator: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path / "sub" / "a.txt", f"Board rejects crane\n\nMarch 4, 2021\n\n{BODY}\n\n{OTHER}")
     write(tmp_path / "b.txt", BODY)
     table = write(
         tmp_path / "metadata.csv",
-        "file,id,title,date,source,note\na.txt,hp-1,,2021-03,Harbour Post,x\nb.txt,,Crane,,,\nc.txt,,,,,\n",
+        "file,id,title,date,source,note\na.txt,hp-1,,2021-03,Harbour Post,x\nb.txt,,Crane,,,\nc.txt,,,,,\n".replace(
+            ",", separator
+        ),
     )
     with caplog.at_level(logging.WARNING):
         b, a = articles(tmp_path, metadata=table)

@@ -21,7 +21,7 @@ from stance import pipeline
 from stance.actors import Resolver
 from stance.cli import app
 from stance.config import load_config, propositions
-from stance.errors import InputError
+from stance.errors import ConfigError, InputError
 from stance.nli import load_scorer, packed
 from stance.scores import Store, Units
 from stance.scores import units as units_module
@@ -68,6 +68,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> packed.PackedScorer:
 
 def run(root: Path, scorer: packed.PackedScorer, out: str = "out", **options: Any) -> dict[str, Any]:
     return pipeline.run(root / out, root / "harbour.yaml", scorer, inputs=[str(root / "articles")], **options)
+
+
+def test_a_model_that_borrows_its_head_says_so(
+    corpus: Path, tiny: packed.PackedScorer, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(corpus, tiny)
+    assert "judged by the head and thresholds of stance-nli" in caplog.text
+
+
+def test_a_proposition_that_the_model_cannot_read_is_the_topics_fault(corpus: Path, tiny: packed.PackedScorer) -> None:
+    long = CONFIG.replace("accepts a foreign base", "accepts " + "a very " * 60 + "foreign base")
+    (corpus / "harbour.yaml").write_text(long, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"harbour\.yaml: proposition too long"):
+        run(corpus, tiny)
 
 
 def pairs(out: Path) -> Counter[tuple[bytes, bytes]]:

@@ -24,7 +24,7 @@ from stance.cli.common import (
 if TYPE_CHECKING:
     from stance.gold import Agreement, CellJudgement, Judgement
 
-gold = typer.Typer(no_args_is_help=True, help="Judgements of people: propose, compare, put together.")
+gold = typer.Typer(no_args_is_help=True, help="Judgements of coders: propose, compare, put together.")
 
 GoldFiles = Annotated[list[Path], typer.Argument(help="Gold files (JSONL).")]
 
@@ -35,7 +35,11 @@ def evaluate(
     config: ConfigFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; made if it is not there.")],
     articles: Annotated[
-        list[str] | None, typer.Option("--articles", help="Where the articles are that gold judges; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--articles",
+            help="Where the articles are that gold judges; may be repeated. The run then holds these and no others.",
+        ),
     ] = None,
     metadata: Metadata = None,
     model: Model = "stance-nli",

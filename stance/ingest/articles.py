@@ -25,7 +25,7 @@ from stance.ingest.decoding import decode, mend, one_line, why_binary
 from stance.ingest.hub import is_saved_dataset, read_dataset
 from stance.ingest.ids import marked
 from stance.ingest.language import foreign_language, names
-from stance.ingest.readers import JSON_HINT, READERS, TEXTUAL, NoTextColumn, guess_reader
+from stance.ingest.readers import JSON_HINT, READERS, SEPARATORS, TEXTUAL, NoTextColumn, guess_reader
 from stance.ingest.splitting import kept_text
 
 log = logging.getLogger(__name__)
@@ -199,7 +199,8 @@ class _Metadata:
             text = decode(path.read_bytes())
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); expected a metadata CSV") from error
-        table = csv.DictReader(io.StringIO(text, newline=""))
+        header = text.split("\n", 1)[0]
+        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=header.count))
         columns = table.fieldnames or []
         if "file" not in columns:
             expected = ", ".join(METADATA_COLUMNS)
