@@ -100,7 +100,7 @@ def _pyplot(path: Path) -> Any:
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: a plot is one of {', '.join(FORMATS)}; name the file so")
     if find_spec("matplotlib") is None:
-        raise InputError("matplotlib is missing; install the extra: pip install 'stance[plot]'")
+        raise InputError("matplotlib is missing; install the extra: pip install -e '.[plot]', in the clone")
     import matplotlib
 
     matplotlib.rcParams["svg.hashsalt"] = "stance"

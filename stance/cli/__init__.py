@@ -263,7 +263,8 @@ def serve(
 
     if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "python_multipart")):
         raise InputError(
-            "FastAPI, uvicorn or python-multipart is missing; install the extra: pip install 'stance[serve]'"
+            "FastAPI, uvicorn or python-multipart is missing; install the extra: pip install -e '.[serve]', "
+            "in the clone"
         )
     from stance import serve as served
 

@@ -66,7 +66,9 @@ def export(name: str, out: Path) -> dict[str, object]:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ModelError(f"{error.name} is missing; install the extra: pip install 'stance[export]'") from error
+        raise ModelError(
+            f"{error.name} is missing; install the extra: pip install -e '.[export]', in the clone"
+        ) from error
     folder = find_model(name)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8")) if folder else {}
     if folder is None or "stance" not in config:
