@@ -16,7 +16,7 @@ from stance import evaluation, nli, pipeline, report, runs
 from stance.cli import app
 from stance.config import load_config
 from stance.data import Observation
-from stance.errors import InputError, ModelError
+from stance.errors import ConfigError, InputError, ModelError
 from stance.evaluation import evaluate
 from stance.gold import sentence_hash
 from stance.serve import jobs, run_model
@@ -115,7 +115,7 @@ def test_a_refused_command_leaves_the_run_as_it_was(here: Path, refused: Callabl
         return {str(p): p.read_bytes() for p in [*Path("out").glob("*.*"), Path("out/store/config.yaml")]}
 
     before = files()
-    with pytest.raises((InputError, ModelError)) as told:
+    with pytest.raises((ConfigError, InputError)) as told:
         refused()
     assert "\n" not in str(told.value)
     assert files() == before
