@@ -60,7 +60,7 @@ class Recipe(_Strict):
     rank: int = Field(0, ge=0)
     """Of the adapters; 0 trains every weight above the frozen layers."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Of what the layers above the frozen ones add; worth its tenth of the time where data are seen several times."""
+    """Of what the layers above the frozen ones add: against learning by heart what is seen several times."""
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup: int = Field(50, ge=0)
