@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -19,24 +20,16 @@ from torch import Tensor
 
 from stance.nli import packed
 from stance.nli.evaluation import evaluate_files
-from stance.nli.weights import dequantise, quantise, read_tensors
+from stance.nli.weights import dequantise, int8_rows, quantise, read_tensors
 
 Tensors = dict[str, Tensor]
 
 
-def rows(tensors: Tensors) -> Tensors:
-    """Matrices as int8 with one scale a row."""
-    out: Tensors = {}
-    for name, tensor in tensors.items():
-        if tensor.dim() != 2 or tensor.numel() <= 100_000:
-            out[name] = tensor
-            continue
-        scale = (tensor.abs().amax(1) / 127).clamp(min=1e-12)
-        out |= {f"{name}.int8": (tensor / scale[:, None]).round().char(), f"{name}.scale": scale}
-    return out
-
-
-FORMATS: dict[str, Callable[[Tensors], Tensors]] = {"float32": dict, "int8 a row": rows, "int6 in groups": quantise}
+FORMATS: dict[str, Callable[[Tensors], Tensors]] = {
+    "float32": dict,
+    "int8 a row": partial(quantise, form=int8_rows),
+    "int6 in groups": quantise,
+}
 
 
 def main() -> None:

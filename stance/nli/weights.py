@@ -2,6 +2,7 @@
 names them."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -50,26 +51,33 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
 GROUP = 64
 
 
-def quantise(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices of over 100,000 elements as `whole_numbers`, the rest unchanged."""
-    out: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        small = tensor.dim() != 2 or tensor.numel() <= 100_000
-        out |= {name: tensor} if small else whole_numbers(name, tensor)
-    return out
-
-
 def whole_numbers(name: str, tensor: Tensor) -> dict[str, Tensor]:
     """A matrix as 6-bit whole numbers (-31 to 31), four in three bytes, with one float16 scale for each 64 of a row.
     Where rows are no multiple of 64: int8 with one float32 scale a row."""
     if tensor.shape[1] % GROUP:
-        scale = (tensor.abs().amax(1) / 127).clamp(min=1e-12)
-        whole = (tensor / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
-        return {f"{name}.int8": whole, f"{name}.scale": scale}
+        return int8_rows(name, tensor)
     grouped = tensor.unflatten(1, (-1, GROUP))
     half = (grouped.abs().amax(2) / 31).clamp(min=1e-7).to(torch.float16)
     whole = (grouped / half.to(torch.float32)[:, :, None]).round().clamp(-31, 31)
     return {f"{name}.int6": _pack(whole.flatten(1)), f"{name}.scale": half}
+
+
+def int8_rows(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """A matrix as int8 with one float32 scale a row."""
+    scale = (tensor.abs().amax(1) / 127).clamp(min=1e-12)
+    whole = (tensor / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
+    return {f"{name}.int8": whole, f"{name}.scale": scale}
+
+
+def quantise(
+    tensors: dict[str, Tensor], form: Callable[[str, Tensor], dict[str, Tensor]] = whole_numbers
+) -> dict[str, Tensor]:
+    """Matrices of over 100,000 elements in this `form`, the rest unchanged."""
+    out: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        small = tensor.dim() != 2 or tensor.numel() <= 100_000
+        out |= {name: tensor} if small else form(name, tensor)
+    return out
 
 
 def dequantise(raw: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
