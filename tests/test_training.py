@@ -15,7 +15,7 @@ from stance.cli import app
 from stance.errors import ConfigError, InputError, ModelError
 from stance.nli import examples, packed, trainee, training
 from stance.nli.curriculum import lines, passage
-from stance.nli.examples import held_out, stream
+from stance.nli.examples import held_out, negation, stream
 from stance.nli.recipe import Recipe, load_recipe
 from stance.nli.weights import quantise, read_tensors, whole_numbers
 
@@ -178,6 +178,35 @@ def test_what_is_kept_back_is_never_taught(pairs: Path, start: Path) -> None:
     kept_back = {p for p in asked if held_out(p)}
     assert kept_back
     assert seen & asked == asked - kept_back
+
+
+@pytest.mark.parametrize(
+    ("proposition", "denied"),
+    [
+        ("Norway wants the ban lifted", "Norway does not want the ban lifted"),
+        ("The unions oppose the plan", "The unions do not oppose the plan"),
+        ("The port is ready to close", "The port is not ready to close"),
+        ("The port is not ready to close", "The port is ready to close"),
+        ("Peru denies that it paid", "Peru does not deny that it paid"),
+        ("Peru does not want the ban lifted", "Peru wants the ban lifted"),
+        ("The unions do not oppose the plan", "The unions oppose the plan"),
+        ("Peru does not foresee a ban", None),
+        ("The bank met on Monday", None),
+    ],
+)
+def test_propositions_are_denied_by_their_verb(proposition: str, denied: str | None) -> None:
+    assert negation(proposition) == denied
+
+
+def test_a_denied_hypothesis_has_the_opposite_label(pairs: Path, start: Path) -> None:
+    def seen(share: float) -> dict[tuple[str, str], tuple[int, ...]]:
+        r = recipe(start, pairs, sources=[{"kind": "pairs", "files": [str(pairs)], "negated": share}])
+        found = itertools.islice(stream(r), 600)
+        return {(e.premise, h): x for e in found for h, x in zip(e.hypotheses, e.allowed, strict=True)}
+
+    plain, denied = seen(0), seen(1)
+    assert {label for (label,) in plain.values()} == {0, 1, 2}
+    assert denied == {(p, h.replace(" supports ", " does not support ")): (2 - x,) for (p, h), (x,) in plain.items()}
 
 
 def test_articles_teach_marks_and_the_silence_around_them(pairs: Path, start: Path) -> None:

@@ -100,6 +100,7 @@ def stream(recipe: Recipe) -> Iterator[Example]:
         makers[source.kind](source, recipe.layout.context, random.Random(f"{recipe.seed} {k}"))
         for k, source in enumerate(recipe.sources)
     ]
+    doubts = [random.Random(f"{recipe.seed} {k} negated") for k in range(len(sources))]
     given = 0
     levels: dict[int, float] = {}
     while True:
@@ -107,9 +108,53 @@ def stream(recipe: Recipe) -> Iterator[Example]:
         levels |= dict.fromkeys(joining, min(levels.values(), default=0.0))
         behind = min(levels, key=lambda k: (levels[k], k))
         example = next(sources[behind])
+        if recipe.sources[behind].negated:
+            example = _negated(example, recipe.sources[behind].negated, doubts[behind])
         given += len(example.hypotheses)
         levels[behind] += len(example.hypotheses) / recipe.sources[behind].share
         yield example
+
+
+_BASES = {
+    **{f"{verb}s": verb for verb in (
+        "accept", "admit", "agree", "allow", "back", "believe", "call", "claim", "defend", "demand", "favour", "insist",
+        "intend", "object", "oppose", "plan", "reject", "say", "support", "think", "threaten", "tolerate", "want",
+        "welcome",
+    )},
+    "approves": "approve", "denies": "deny", "refuses": "refuse",
+}  # fmt: skip
+_FORMS = {base: form for form, base in _BASES.items()}
+_MANY = ("accept", "agree", "oppose", "refuse", "reject", "want")
+
+
+def negation(proposition: str) -> str | None:
+    """The proposition denied ("wants" -> "does not want", "is" -> "is not", and back), or None if no verb is known."""
+    words = proposition.split(" ")
+    for k, word in enumerate(words[1:], 1):
+        if word in ("does", "do"):
+            verb = " ".join(words[k + 2 : k + 3]) if words[k + 1 : k + 2] == ["not"] else ""
+            verb = _FORMS.get(verb, "") if word == "does" else verb
+            return " ".join([*words[:k], verb, *words[k + 3 :]]) if verb else None
+        if word in ("is", "are"):
+            if words[k + 1 : k + 2] == ["not"]:
+                return " ".join(words[: k + 1] + words[k + 2 :])
+            return " ".join([*words[: k + 1], "not", *words[k + 1 :]])
+        if word in _BASES:
+            return " ".join([*words[:k], "does not", _BASES[word], *words[k + 1 :]])
+        if word in _MANY:
+            return " ".join([*words[:k], "do not", *words[k:]])
+    return None
+
+
+def _negated(example: Example, share: float, rng: random.Random) -> Example:
+    """A share of the hypotheses denied, with entailment and contradiction exchanged: neither the wording of a
+    proposition nor having met it tells the label any more."""
+    hypotheses, allowed = list(example.hypotheses), list(example.allowed)
+    for k, text in enumerate(hypotheses):
+        other = negation(text) if rng.random() < share else None
+        if other is not None:
+            hypotheses[k], allowed[k] = other, tuple(sorted(2 - label for label in allowed[k]))
+    return Example(example.premise, hypotheses, allowed)
 
 
 def _passages(source: Source, context: bool, rng: random.Random) -> Iterator[Example]:

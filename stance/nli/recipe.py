@@ -46,6 +46,8 @@ class Source(_Strict):
     """Genres to leave out (`pairs`)."""
     context: float = Field(0.0, ge=0, le=1)
     """Of the sentences that follow another: how many are read behind it (`articles`, by a model that reads context)."""
+    negated: float = Field(0.0, ge=0, le=1)
+    """Of the hypotheses: how many are denied ("does not want"), entailment and contradiction exchanged."""
 
 
 class Recipe(_Strict):
