@@ -243,7 +243,10 @@ def long_corpus(corpus: Path) -> Path:
     return corpus
 
 
-@pytest.mark.parametrize(("kill", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(
+    ("kill", "code"),
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow)],
+)
 def test_a_killed_run_goes_on_and_every_pair_is_scored_once(long_corpus: Path, kill: int, code: int) -> None:
     out = long_corpus / "out"
     command = ("run", str(long_corpus / "articles"), "-c", str(long_corpus / "harbour.yaml"), "-o", str(out))
