@@ -39,6 +39,33 @@ def test_reproduces_the_vectors_made_when_the_model_was_trained(exact: packed.Pa
     np.testing.assert_allclose(np.stack(scores), np.array(VECTORS["probabilities"]), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("premise", "true", "false"),
+    [
+        (
+            "Norway said on Monday that it would accept a foreign base in the north.",
+            ["Norway accepts a foreign base", "Norway is not against a foreign base"],
+            ["Norway does not accept a foreign base", "Norway is against a foreign base"],
+        ),
+        (
+            "The council voted the scheme down by nine votes to two.",
+            ["The council does not support the scheme", "The council opposes the scheme"],
+            ["The council supports the scheme", "The council is not against the scheme"],
+        ),
+        (
+            "Peru's government refused on Friday to hand over the prisoner.",
+            ["Peru does not agree to hand over the prisoner", "Peru refuses to hand over the prisoner"],
+            ["Peru agrees to hand over the prisoner", "Peru does not refuse to hand over the prisoner"],
+        ),
+    ],
+)
+def test_a_denied_proposition_is_the_opposite_of_the_proposition(
+    exact: packed.PackedScorer, premise: str, true: list[str], false: list[str]
+) -> None:
+    [scores] = exact.score([(premise, true + false)])
+    assert scores.argmax(1).tolist() == [0] * len(true) + [2] * len(false)
+
+
 def test_bf16_stays_within_the_stated_tolerance() -> None:
     scores = load_scorer(dtype="bf16").score([(premise, VECTORS["hypotheses"]) for premise in VECTORS["premises"]])
     np.testing.assert_allclose(np.stack(scores), np.array(VECTORS["probabilities"]), atol=BF16_TOLERANCE)
