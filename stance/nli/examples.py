@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -108,8 +109,8 @@ def stream(recipe: Recipe) -> Iterator[Example]:
         levels |= dict.fromkeys(joining, min(levels.values(), default=0.0))
         behind = min(levels, key=lambda k: (levels[k], k))
         example = next(sources[behind])
-        if recipe.sources[behind].negated:
-            example = _negated(example, recipe.sources[behind].negated, doubts[behind])
+        if recipe.sources[behind].negated or recipe.sources[behind].reworded:
+            example = _otherwise(example, recipe.sources[behind], doubts[behind])
         given += len(example.hypotheses)
         levels[behind] += len(example.hypotheses) / recipe.sources[behind].share
         yield example
@@ -146,14 +147,87 @@ def negation(proposition: str) -> str | None:
     return None
 
 
-def _negated(example: Example, share: float, rng: random.Random) -> Example:
-    """A share of the hypotheses denied, with entailment and contradiction exchanged: neither the wording of a
-    proposition nor having met it tells the label any more."""
+_SIDES = (
+    (
+        re.compile(r"(?P<who>.+?) (?:supports|is in favour of|favours|backs|is for) (?P<what>.+?)\.?"),
+        re.compile(r"(?P<who>.+?) (?:opposes|is against|objects to|rejects) (?P<what>.+?)\.?"),
+        (
+            "{who} has nothing against {what}", "{who} has no objection to {what}", "{who} is not opposed to {what}",
+            "{who} gives support to {what}", "{who} would vote for {what}", "{who} would accept {what}",
+            "{who} finds {what} acceptable", "{who} thinks {what} a good thing", "{who} approves of {what}",
+            "{who} would rather have {what} than go without", "There is support for {what} from {who}",
+            "{who} has given consent to {what}", "{who} does not resist {what}",
+        ),
+        (
+            "{who} would rather do without {what}", "{who} cannot accept {what}", "{who} thinks {what} a mistake",
+            "{who} would vote against {what}", "{who} refuses consent to {what}", "{who} finds {what} unacceptable",
+            "{who} disapproves of {what}", "{who} sees no good in {what}", "{who} gives no support to {what}",
+            "There is resistance to {what} from {who}", "{who} will not put up with {what}",
+            "{who} is not in favour of {what}", "{who} has no wish for {what}",
+        ),
+    ),
+    (
+        re.compile(
+            r"(?P<who>.+?) wants (?P<whom>(?!to ).+?) to (?P<what>(?:be|become|buy|close|come|continue|decide|end|get|"
+            r"give|go|have|join|keep|leave|lose|open|pay|remain|resign|resume|run|sell|stay|stop|take|vote|withdraw)\b"
+            r".*?)\.?"
+        ),
+        None,
+        (
+            "{who} thinks that {whom} should {what}", "{who} would like {whom} to {what}",
+            "According to {who}, {whom} ought to {what}",
+        ),
+        (
+            "{who} would rather that {whom} did not {what}", "{who} does not think that {whom} should {what}",
+            "{who} sees no need for {whom} to {what}",
+        ),
+    ),
+    (
+        re.compile(r"(?P<who>.+?) wants to (?P<what>\w+\b.*?)\.?"),
+        None,
+        ("{who} would like to {what}", "{who} is keen to {what}"),
+        ("{who} would rather not {what}", "{who} has no wish to {what}"),
+    ),
+)  # fmt: skip
+
+
+_MORE_THAN_A_VERB = re.compile(r"\b(not|no longer|never|neither|nor|but|that|says|denies|would|unless|if|once|still)\b")
+
+
+def rewordings(proposition: str) -> list[tuple[str, bool]]:
+    """The proposition in other words, each with whether it says the same (True) or the opposite; none where its verb is
+    not known. Weaker words count as the same ("has nothing against" for "supports"): they follow from it."""
+    if _MORE_THAN_A_VERB.search(proposition):
+        return []
+    for favour, against, yes, no in _SIDES:
+        for pattern, same in ((favour, True), (against, False)):
+            found = pattern.fullmatch(proposition) if pattern else None
+            if found:
+                parts = found.groupdict()
+                inner = parts | {"who": re.sub("^The ", "the ", parts["who"])}
+                return [
+                    (form.format_map(parts if form.startswith("{who}") else inner), side is same)
+                    for side, forms in ((True, yes), (False, no))
+                    for form in forms
+                ]
+    return []
+
+
+def _otherwise(example: Example, source: Source, rng: random.Random) -> Example:
+    """Shares of the hypotheses denied or reworded, entailment and contradiction exchanged where that turns the sense:
+    neither the wording of a proposition nor having met it tells the label any more."""
     hypotheses, allowed = list(example.hypotheses), list(example.allowed)
     for k, text in enumerate(hypotheses):
-        other = negation(text) if rng.random() < share else None
+        draw = rng.random()
+        other: tuple[str, bool] | None = None
+        if draw < source.negated:
+            denied = negation(text)
+            other = (denied, False) if denied else None
+        elif draw < source.negated + source.reworded:
+            other = rng.choice(rewordings(text) or [None])
         if other is not None:
-            hypotheses[k], allowed[k] = other, tuple(sorted(2 - label for label in allowed[k]))
+            hypotheses[k], same = other
+            allowed[k] = allowed[k] if same else tuple(sorted(2 - label for label in allowed[k]))
     return Example(example.premise, hypotheses, allowed)
 
 

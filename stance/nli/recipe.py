@@ -48,6 +48,8 @@ class Source(_Strict):
     """Of the sentences that follow another: how many are read behind it (`articles`, by a model that reads context)."""
     negated: float = Field(0.0, ge=0, le=1)
     """Of the hypotheses: how many are denied ("does not want"), entailment and contradiction exchanged."""
+    reworded: float = Field(0.0, ge=0, le=1)
+    """Of the hypotheses: how many more are said in other words ("supports": "has no objection to"), or the opposite."""
 
 
 class Recipe(_Strict):
