@@ -15,7 +15,7 @@ from stance.cli import app
 from stance.errors import ConfigError, InputError, ModelError
 from stance.nli import examples, packed, trainee, training
 from stance.nli.curriculum import lines, passage
-from stance.nli.examples import held_out, negation, stream
+from stance.nli.examples import held_out, negation, rewordings, stream
 from stance.nli.recipe import Recipe, load_recipe
 from stance.nli.weights import quantise, read_tensors, whole_numbers
 
@@ -198,6 +198,39 @@ def test_propositions_are_denied_by_their_verb(proposition: str, denied: str | N
     assert negation(proposition) == denied
 
 
+def test_propositions_are_said_in_other_words() -> None:
+    favour = dict(rewordings("The union supports the merger."))
+    assert favour["The union has no objection to the merger"] is True
+    assert favour["There is resistance to the merger from the union"] is False
+    against = dict(rewordings("The union is against the merger"))
+    assert set(against) == set(favour)
+    assert all(favour[text] is not same for text, same in against.items())
+    assert dict(rewordings("Peru wants Chile to leave the bloc")) == {
+        "Peru thinks that Chile should leave the bloc": True,
+        "Peru would like Chile to leave the bloc": True,
+        "According to Peru, Chile ought to leave the bloc": True,
+        "Peru would rather that Chile did not leave the bloc": False,
+        "Peru does not think that Chile should leave the bloc": False,
+        "Peru sees no need for Chile to leave the bloc": False,
+    }
+    assert dict(rewordings("Peru wants to leave"))["Peru would rather not leave"] is False
+
+
+@pytest.mark.parametrize(
+    "proposition",
+    [
+        "The bank met on Monday",
+        "Peru does not want to leave",
+        "Peru no longer supports the ban",
+        "Peru denies that it supports the ban",
+        "Peru supports the ban but opposes the fine",
+        "Peru wants an end to exports",
+    ],
+)
+def test_a_proposition_that_says_more_than_its_verb_keeps_its_words(proposition: str) -> None:
+    assert rewordings(proposition) == []
+
+
 def test_a_denied_hypothesis_has_the_opposite_label(pairs: Path, start: Path) -> None:
     def seen(share: float) -> dict[tuple[str, str], tuple[int, ...]]:
         r = recipe(start, pairs, sources=[{"kind": "pairs", "files": [str(pairs)], "negated": share}])
@@ -207,6 +240,18 @@ def test_a_denied_hypothesis_has_the_opposite_label(pairs: Path, start: Path) ->
     plain, denied = seen(0), seen(1)
     assert {label for (label,) in plain.values()} == {0, 1, 2}
     assert denied == {(p, h.replace(" supports ", " does not support ")): (2 - x,) for (p, h), (x,) in plain.items()}
+
+
+def test_a_reworded_hypothesis_has_the_label_of_its_sense(pairs: Path, start: Path) -> None:
+    source = {"kind": "pairs", "files": [str(pairs)]}
+    examples = {}
+    for share in (0, 1):
+        found = itertools.islice(stream(recipe(start, pairs, sources=[source | {"reworded": share}])), 600)
+        examples[share] = {(e.premise, h): x for e in found for h, x in zip(e.hypotheses, e.allowed, strict=True)}
+    assert not set(examples[0]) & set(examples[1])
+    for (premise, hypothesis), (label,) in examples[0].items():
+        for other, same in rewordings(hypothesis):
+            assert examples[1].get((premise, other), (label if same else 2 - label,)) == (label if same else 2 - label,)
 
 
 def test_articles_teach_marks_and_the_silence_around_them(pairs: Path, start: Path) -> None:

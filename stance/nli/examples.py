@@ -147,10 +147,12 @@ def negation(proposition: str) -> str | None:
     return None
 
 
+FAVOUR = re.compile(r"(?P<who>.+?) (?:supports|is in favour of|favours|backs|is for) (?P<what>.+?)\.?")
+AGAINST = re.compile(r"(?P<who>.+?) (?:opposes|is against|objects to|rejects) (?P<what>.+?)\.?")
 _SIDES = (
     (
-        re.compile(r"(?P<who>.+?) (?:supports|is in favour of|favours|backs|is for) (?P<what>.+?)\.?"),
-        re.compile(r"(?P<who>.+?) (?:opposes|is against|objects to|rejects) (?P<what>.+?)\.?"),
+        FAVOUR,
+        AGAINST,
         (
             "{who} has nothing against {what}", "{who} has no objection to {what}", "{who} is not opposed to {what}",
             "{who} gives support to {what}", "{who} would vote for {what}", "{who} would accept {what}",
