@@ -104,6 +104,7 @@ def _pyplot(path: Path) -> Any:
     import matplotlib
 
     matplotlib.rcParams["svg.hashsalt"] = "stance"
+    matplotlib.rcParams["text.parse_math"] = False  # "$5 to $10" is no formula.
     matplotlib.use("svg" if path.suffix.lower() == ".svg" else "agg")
     from matplotlib import pyplot
 

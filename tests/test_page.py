@@ -157,6 +157,15 @@ def test_everything_is_reached_by_keyboard(page: Any) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("aside")).to_have_count(0)
     expect(page.locator('td[data-cell="1 1"]')).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#cell-title")).to_be_focused()
+    page.locator('td[data-cell="1 1"]').focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("aside")).to_have_count(0)
+    expect(page.locator('td[data-cell="1 1"]')).to_be_focused()
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
 
 
 def test_text_is_shown_as_it_is_and_never_executed(page: Any) -> None:

@@ -180,6 +180,7 @@ def test_plots_are_files_of_the_kind_named_and_the_same_every_time(tmp_path: Pat
     first = (tmp_path / "m.svg").read_bytes()
     assert b"2017-12" in first
     assert plot_matrix(found, CONFIG, tmp_path / "m.svg").read_bytes() == first
+    assert plot_cell(dated, found, turned, "From $5 (50%) to $10", "month", tmp_path / "c.png").exists()
     with pytest.raises(InputError, match=r"one of \.png, \.svg, \.pdf"):
         plot_matrix(found, CONFIG, tmp_path / "m.jpg")
     many = [replace(c, period=f"2017-{m:02}") for c in found for m in range(1, 9)]

@@ -113,6 +113,7 @@ def test_matrix_and_evidence_are_those_of_the_files(server: Server) -> None:
     _, evidence = server.ask("/api/evidence?actor=sudmark&issue=base&period=2015-03")
     assert evidence["total"] == 1
     assert evidence["evidence"][0]["sentence"] == "Sudmark rejects a foreign base."
+    assert evidence["evidence"][0]["counted"] is True
     assert server.ask("/api/matrix?actor=nobody") == (404, {"detail": "no actor 'nobody'; there are norland, sudmark"})
     _, schema = server.ask("/openapi.json")
     assert {"/api/score", "/api/matrix", "/api/evidence", "/api/label"} <= set(schema["paths"])
@@ -131,6 +132,16 @@ def test_an_article_is_scored_apart_and_joins_the_run_when_kept(server: Server) 
     _, manifest = runs.open_run(server.out)
     assert manifest["counts"]["pairs_scored_now"] == 0  # what was scored apart was not scored again
     assert "2016-05" in server.ask("/")[1]
+
+
+def test_a_file_may_have_any_name(server: Server) -> None:
+    for name in ("г" * 140 + ".txt", "run", "..", "ab" * 120 + ".jsonl.gz"):
+        fields = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n{NEW}\r\n--x--\r\n'
+        status, job = server.ask("/api/score/file", fields.encode(), Content_Type="multipart/form-data; boundary=x")
+        assert status == 202
+        server.wait(job["number"], "done", "failed")
+    assert server.ask("/api/score", {"text": NEW})[0] == 202
+    assert [job["number"] for job in server.ask("/api/jobs")[1]] == [5, 4, 3, 2, 1]
 
 
 def test_readers_are_served_while_a_job_waits_and_it_can_be_cancelled(server: Server) -> None:
@@ -168,6 +179,8 @@ def test_other_sites_other_hosts_and_large_bodies_are_refused(server: Server) ->
     assert server.announce(UPLOAD + 1) == 413
     assert server.ask("/api/score", {"text": ""})[0] == 422
     assert server.ask("/api/score", {"text": "x", "date": "last week"})[0] == 422
+    assert server.ask("/api/score", {"text": "half an emoji \ud83d"})[0] == 422
+    assert server.ask("/api/score", b'{"text": NaN}')[0] == 422
     assert server.ask("/", Sec_Fetch_Site="cross-site")[0] == 200
     assert server.ask("/api/jobs")[1] == []
 
@@ -175,19 +188,23 @@ def test_other_sites_other_hosts_and_large_bodies_are_refused(server: Server) ->
 def test_two_coders_label_blind_to_each_other_and_write_gold(server: Server) -> None:
     _, first = server.ask("/api/label?coder=ann")
     assert {"support", "value", "stance", "found"} & set(first["task"]) <= {"support"}
-    number = first["task"]["number"]
-    _, after = server.ask("/api/label", {"coder": "ann", "task": number, "label": "oppose"})
+    number, shown = first["task"]["number"], first["task"]["id"]
+    status, refused = server.ask("/api/label", {"coder": "ann", "task": number, "id": "another", "label": "oppose"})
+    assert (status, "drawn anew" in refused["detail"]) == (422, True)
+    note = "two\u2028lines"
+    given = {"coder": "ann", "task": number, "id": shown, "label": "oppose", "note": note}
+    _, after = server.ask("/api/label", given)
     assert (after["done"], after["total"]) == (1, first["total"])
     assert server.ask("/api/label?coder=bob")[1] == first
     assert server.ask("/api/label?coder=ann", method="DELETE")[1] == first
     while (task := server.ask("/api/label?coder=ann")[1]["task"]) is not None:
-        server.ask("/api/label", {"coder": "ann", "task": task["number"], "label": "none"})
+        server.ask("/api/label", {"coder": "ann", "task": task["number"], "id": task["id"], "label": "none"})
     config = load_config(server.out / "store" / "config.yaml")
     judged = load_gold([server.out / "labels" / "ann.jsonl"], config).judgements
     assert len(judged) == first["total"]
     assert {j.coder for j in judged} == {"ann"}
     assert server.ask("/api/label/gold?coder=ann")[1] == (server.out / "labels" / "ann.jsonl").read_text()
-    assert server.ask("/api/label", {"coder": "adjudicated", "task": 0, "label": "none"})[0] == 422
+    assert server.ask("/api/label", given | {"coder": "adjudicated"})[0] == 422
 
 
 def test_the_screens_work_in_a_browser(server: Server, browser: Any) -> None:

@@ -108,7 +108,7 @@ def load_gold(paths: Sequence[Path], config: Config | None = None) -> Gold:
     first: dict[tuple[Key, str], Judgement | CellJudgement] = {}
     for path in paths:
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read ({error}); expected a JSONL file of judgements") from error
         for number, text in enumerate(lines, 1):

@@ -96,7 +96,7 @@ def read_coded(path: Path, coder: str | None) -> list[Judgement | CellJudgement]
         if path.suffix == ".json":
             records = [_from_label_studio(task) for task in json.loads(text)]
         else:
-            records = [json.loads(line) for line in text.splitlines() if line.strip()]
+            records = [json.loads(line) for line in text.split("\n") if line.strip()]
             if all("coder" in r for r in records):
                 gold = load_gold([path])
                 return [*gold.judgements, *gold.cells]

@@ -62,8 +62,8 @@ def groups(name: str, *, dev: bool, limit: int | None, context: bool = False, se
 def _groups(name: str, dev: bool, context: bool) -> Iterator[Group]:
     path = Path(name)
     if path.suffix == ".jsonl" and path.exists():
-        texts = path.read_text(encoding="utf-8").splitlines()
-        if texts and '"propositions"' in texts[0]:
+        texts = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        if '"propositions"' in texts[0]:
             for number, line in enumerate(texts, 1):
                 if not dev or is_dev("passages", number):
                     p = passage(line, context)

@@ -59,7 +59,7 @@ def read_pairs(name: str) -> Iterator[dict[str, Any]]:
 
             rows = (row for batch in pq.ParquetFile(path).iter_batches() for row in batch.to_pylist())
         elif path.suffix == ".jsonl":
-            rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+            rows = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip())
         else:
             import datasets
 

@@ -15,10 +15,16 @@ function fetchEvidence(a, i, note) {
   return h("button", { type: "button", click: async () => {
     const query = new URLSearchParams({ actor: DATA.actors[a][0], issue: DATA.issues[i][0], limit: "1000" });
     if (state.period) query.set("period", state.period);
-    const { evidence } = await ask(`/api/evidence?${query}`);
-    const place = note.parentNode;
-    place.querySelectorAll("figure").forEach((f) => f.remove());
-    note.replaceWith(...evidence.filter((o) => o.role !== "accused" && !o.copy_of).map((o) => observation(o, a, i)));
+    const all = [];
+    let total = 1;
+    for (let offset = 0; offset < total; offset += 1000) {
+      query.set("offset", offset);
+      const answer = await ask(`/api/evidence?${query}`);
+      total = answer.total;
+      all.push(...answer.evidence);
+    }
+    while (note.previousElementSibling?.tagName === "FIGURE") note.previousElementSibling.remove();
+    note.replaceWith(...all.filter((o) => o.counted).map((o) => observation(o, a, i)));
   } }, "Show all");
 }
 
@@ -116,7 +122,7 @@ function jobParts() {
 
 // ---------------------------------------------------------------- label
 
-const labelling = { coder: "", next: null, error: "", last: "" };
+const labelling = { coder: "", next: null, error: "", last: "", busy: false };
 const KEYS = { s: "support", o: "oppose", m: "mixed", n: "none" };
 
 function labelView() {
@@ -151,6 +157,7 @@ function labelView() {
   return parts;
 }
 async function labelled(promise, last) {
+  labelling.busy = true;
   try {
     labelling.next = await promise;
     labelling.error = "";
@@ -160,14 +167,21 @@ async function labelled(promise, last) {
     labelling.error = error.message;
     if (!labelling.next) labelling.coder = "";
   }
+  labelling.busy = false;
   render();
 }
 const fetchTask = () => labelled(ask(`/api/label?coder=${encodeURIComponent(labelling.coder)}`), "");
-const judge = (label) => labelling.next?.task && labelled(post("/api/label", { coder: labelling.coder, task: labelling.next.task.number, label }), label);
-const undo = () => labelling.next?.done && labelled(ask(`/api/label?coder=${encodeURIComponent(labelling.coder)}`, { method: "DELETE" }), "");
+function judge(label) {
+  const { coder, next, busy } = labelling;
+  if (next?.task && !busy) labelled(post("/api/label", { coder, task: next.task.number, id: next.task.id, label }), label);
+}
+function undo() {
+  const { coder, next, busy } = labelling;
+  if (next?.done && !busy) labelled(ask(`/api/label?coder=${encodeURIComponent(coder)}`, { method: "DELETE" }), "");
+}
 
 addEventListener("keydown", (e) => {
-  if (state.view !== "label" || !labelling.next || e.ctrlKey || e.metaKey || e.altKey || /INPUT|TEXTAREA|SELECT/.test(e.target.tagName)) return;
+  if (state.view !== "label" || !labelling.next || e.repeat || e.ctrlKey || e.metaKey || e.altKey || /INPUT|TEXTAREA|SELECT/.test(e.target.tagName)) return;
   if (KEYS[e.key.toLowerCase()]) judge(KEYS[e.key.toLowerCase()]);
   else if (e.key.toLowerCase() === "u") undo();
 });

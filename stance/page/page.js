@@ -233,7 +233,8 @@ function gridKeys(table) {
     if (td.classList.contains("none")) return;
     const [a, i] = td.dataset.cell.split(" ").map(Number);
     const cell = `${DATA.actors[a][0]}.${DATA.issues[i][0]}`;
-    go({ cell: state.cell === cell ? "" : cell });
+    if (state.cell === cell) return close();
+    go({ cell });
     $("cell-title")?.focus({ preventScroll: matchMedia("(min-width: 70rem)").matches });
   };
   table.addEventListener("click", (e) => { const td = e.target.closest("td"); if (td) open(td); });
@@ -307,7 +308,8 @@ function close() {
 }
 function more(a, i, hidden) {
   const cap = DATA.cap ? `The page shows the ${DATA.cap} strongest of each side of every cell` : "The page shows the strongest sentences of the run";
-  const where = `stance explain --actor ${DATA.actors[a][0]} --issue ${DATA.issues[i][0]}`;
+  const all = Math.max(50, current().get(tie(a, i))[5]);
+  const where = `stance explain OUT --actor ${DATA.actors[a][0]} --issue ${DATA.issues[i][0]} --limit ${all}`;
   const note = h("p", { class: "soft" }, `${count(hidden, "more sentence")}. ${cap}; observations.csv and `, h("code", {}, where), " have all.");
   if (typeof fetchEvidence === "function") note.append(" ", fetchEvidence(a, i, note));
   return note;
@@ -685,7 +687,15 @@ function render() {
   }
 }
 
-addEventListener("hashchange", () => { const before = state.view; readHash(); render(); if (state.view !== before) scrollTo(0, 0); });
+addEventListener("hashchange", () => {
+  const before = state.view + state.article;
+  readHash();
+  render();
+  if (state.view + state.article === before) return;
+  scrollTo(0, 0);
+  $("main").focus({ preventScroll: true });
+});
+document.querySelector(".skip").addEventListener("click", (e) => { e.preventDefault(); $("main").focus(); });
 addEventListener("keydown", (e) => { if (e.key === "Escape" && state.cell && state.view === "matrix") close(); });
 readHash();
 header();

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI, File, HTTPException, Query, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -22,7 +23,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from stance import __version__, exports, page, report, runs
 from stance.data import Stance
 from stance.errors import InputError, ModelError, StanceError
-from stance.matrix import PERIODS
+from stance.matrix import PERIODS, uncounted
 from stance.nli import Scorer, find_model, load_scorer
 from stance.serve.jobs import Busy, Jobs
 from stance.serve.labels import Labels
@@ -42,10 +43,11 @@ class Text(BaseModel):
 
 
 class Label(BaseModel):
-    """A coder's label of a task, by the number that `next` gave."""
+    """A coder's label of a task, by the number and the id that `next` gave."""
 
     coder: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\s\"'<>]+$")]
     task: int
+    id: str
     label: Stance
     note: str = ""
 
@@ -107,6 +109,13 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
     async def told(_: Request, error: Exception) -> Response:
         return JSONResponse({"detail": str(error)}, 422)
 
+    @app.exception_handler(RequestValidationError)
+    async def unfit(_: Request, error: Exception) -> Response:
+        # Without what was sent: half an emoji or NaN cannot be sent back as JSON.
+        faults = error.errors() if isinstance(error, RequestValidationError) else []
+        said = "; ".join(f"{'.'.join(map(str, f['loc'][1:])) or 'body'}: {f['msg']}" for f in faults)
+        return JSONResponse({"detail": said.encode("utf-8", "replace").decode()}, 422)
+
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def index() -> str:
         return live.html
@@ -144,8 +153,8 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         offset: Annotated[int, Query(ge=0)] = 0,
     ) -> dict[str, Any]:
-        """Sentences behind a cell, strongest first; what is alleged and copies among them, marked by role and
-        copy_of."""
+        """Sentences behind a cell, strongest first. `counted` is false for what no cell counts: allegations (by
+        role), copies (by copy_of), and dates that are missing or too coarse."""
         known(actor, issue)
         name = live.manifest["matrix"]["period"]
         found = [
@@ -157,7 +166,10 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
         names = report.OBSERVATIONS.names
         return {
             "total": len(found),
-            "evidence": [{k: getattr(o, k) for k in names} for o in found[offset : offset + limit]],
+            "evidence": [
+                {k: getattr(o, k) for k in names} | {"counted": uncounted(o, PERIODS[name](o.date)) is None}
+                for o in found[offset : offset + limit]
+            ],
         }
 
     @app.post("/api/score", status_code=202)
@@ -215,7 +227,7 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
     @app.post("/api/label")
     def judge(given: Label) -> dict[str, Any]:
         """Keep a label; answers with the next task."""
-        labels.add(given.coder, given.task, given.label, given.note)
+        labels.add(given.coder, given.task, given.id, given.label, given.note)
         return labels.next(given.coder)
 
     @app.delete("/api/label")

@@ -1,6 +1,7 @@
 """Articles to be scored, one at a time, apart from the run until somebody keeps them."""
 
 import hashlib
+import itertools
 import json
 import queue
 import shutil
@@ -51,6 +52,7 @@ class Jobs:
         self.out, self._load, self._reload = out, load, reload
         self._scorer: Scorer | None = None
         self._jobs: dict[int, Job] = {}
+        self._numbers = itertools.count(1)
         self._queue: queue.Queue[tuple[Job, Callable[[Job], None]] | None] = queue.Queue()
         self._folder = tempfile.TemporaryDirectory(prefix="stance-serve-")
         self._lock = threading.Lock()
@@ -79,11 +81,9 @@ class Jobs:
         with self._lock:
             if self._queue.qsize() >= WAITING:
                 raise Busy(f"{WAITING} articles are waiting; try again when one is done")
-            number = len(self._jobs) + 1
-            folder = Path(self._folder.name) / str(number)
-            folder.mkdir()
-            # What a browser calls a file names no folder here; a leading dot would hide it from the reader.
-            path = folder / (name.replace("\0", "").lstrip(".") or "article.txt")
+            number = next(self._numbers)
+            path = Path(self._folder.name) / str(number) / "input" / _plain(name)
+            path.parent.mkdir(parents=True)
             path.write_bytes(content)
             job = self._jobs[number] = Job(number, title, path)
         self._queue.put((job, self._score))
@@ -151,7 +151,7 @@ class Jobs:
             if job.stop.is_set():
                 raise _Cancelled
 
-        run = job.input.parent / "run"
+        run = job.input.parents[1] / "run"
         config, gate = self.out / "store" / "config.yaml", bool(manifest["gate"])
         pipeline.run(run, config, scorer, inputs=[str(job.input)], gate=gate, progress=progress)
         job.observations = [o for o in runs.stored_observations(run) if o.stance != "none"]
@@ -165,9 +165,10 @@ class Jobs:
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(job.input, kept)
         # Parts are only ever added and named at random: another store's are read as this one's own.
-        for part in (job.input.parent / "run" / "store").glob("scores/*/part-*.parquet"):
+        store = job.input.parents[1] / "run" / "store"
+        for part in store.glob("scores/*/part-*.parquet"):
             _copy(part, self.out / "store" / "scores" / part.parent.name / part.name)
-        for part in (job.input.parent / "run" / "store").glob("hypotheses/*.json"):
+        for part in store.glob("hypotheses/*.json"):
             _copy(part, self.out / "store" / "hypotheses" / part.name)
         pipeline.run(
             self.out,
@@ -180,6 +181,15 @@ class Jobs:
         )
         self._reload()
         job.state = "kept"
+
+
+def _plain(name: str) -> str:
+    """A file name that every file system takes: what a browser calls a file names no folder, is not hidden from the
+    reader by a leading dot, and has at most 180 bytes, the suffixes that say what it holds among them."""
+    path = Path(name.replace("\0", "").lstrip(".") or "article.txt")
+    suffix = "".join(path.suffixes[-2:])[-20:]
+    stem = path.name.removesuffix(suffix).encode("utf-8", "ignore")[: 180 - len(suffix.encode("utf-8", "ignore"))]
+    return stem.decode("utf-8", "ignore") + suffix
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -36,8 +36,9 @@ class Labels:
                 "task": {"number": left[0], **tasks[left[0]]} if left else None,
             }
 
-    def add(self, coder: str, number: int, label: Stance, note: str = "") -> None:
-        """Keep a judgement; given again, the later one counts. Raises InputError for a task there is not."""
+    def add(self, coder: str, number: int, sentence: str, label: Stance, note: str = "") -> None:
+        """Keep a judgement; given again, the later one counts. Raises InputError for a task there is not, and if the
+        task of this number is about another sentence, actor or issue than the one shown (`sentence`: its id)."""
         if coder == g.ADJUDICATED:
             raise InputError(f"{coder!r} is the name of what settles differences; choose another")
         with self._lock:
@@ -45,6 +46,8 @@ class Labels:
             if not 0 <= number < len(tasks):
                 raise InputError(f"no task {number}; there are {len(tasks)}")
             task = tasks[number]
+            if task["id"] != sentence:
+                raise InputError("the tasks were drawn anew since this page was opened; load it again")
             line = g.Judgement(
                 **{k: task[k] for k in ("article", "start", "end", "sentence", "actor", "issue", "chosen")},
                 label=label,
@@ -97,6 +100,7 @@ class Labels:
                     "context": before.get((t["article"], t["start"]), ""),
                     "actor_label": config.actors[t["actor"]].label,
                     "issue_label": config.issues[t["issue"]].label,
+                    "id": " ".join(_key(t)[:3]),
                 }
                 for t in tasks
             ]
