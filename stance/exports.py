@@ -62,7 +62,9 @@ def _graphml(cells: Sequence[Cell], config: Config, path: Path) -> None:
         for tie, weight in (("agree", c.support), ("disagree", c.oppose)):
             if weight:
                 value = {} if c.value is None else {"value": round(c.value, 4)}
-                graph.add_edge(f"actor:{c.actor}", f"issue:{c.issue}", tie=tie, weight=weight, period=c.period, **value)
+                ends, key = (f"actor:{c.actor}", f"issue:{c.issue}"), f"tie{graph.number_of_edges()}"
+                # The key becomes the id of the tie, and Gephi leaves out a tie whose id it knows already.
+                graph.add_edge(*ends, key, tie=tie, weight=weight, period=c.period, **value)
     with atomic(path, "wb") as file:
         networkx.write_graphml(graph, file)
 

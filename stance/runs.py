@@ -18,7 +18,7 @@ from stance.data import Cell, Observation
 from stance.errors import InputError
 from stance.matrix import PERIODS, cells, points, uncounted
 from stance.page import data as page_data
-from stance.scores import Store, connect, sql_path
+from stance.scores import Store, connect, sql_table
 from stance.turns import Turn, turns
 
 # What no cell counts, by the reason that `uncounted` gives, as `explain` heads it.
@@ -50,7 +50,7 @@ def stored_observations(out: Path, actor: str | None = None, issue: str | None =
     where = " AND ".join(f"{name} = ${name}" for name in values)
     with connect(out / "store" / ".spill") as db:
         rows = db.execute(
-            f"SELECT {columns} FROM read_parquet('{sql_path(path)}') "
+            f"SELECT {columns} FROM {sql_table(path)} "
             f"{'WHERE ' + where if where else ''} ORDER BY actor, issue, date, article_id, sentence_index",
             values or None,
         )

@@ -108,6 +108,28 @@ def test_records_of_one_id_from_two_files_are_two_articles(tmp_path: Path) -> No
     assert len(held(tmp_path / "out")) == 4, "a known text is the same article, and may get a date"
 
 
+def test_next_weeks_export_of_one_name_adds_to_last_weeks(tmp_path: Path) -> None:
+    export = tmp_path / "export.jsonl"
+    assert add(tmp_path / "out", write(export, {"text": BODY})) == 1
+    assert add(tmp_path / "out", write(export, {"text": OTHER}, {"text": BODY})) == 2
+    assert sorted(text for _, text in held(tmp_path / "out")) == sorted([BODY, BODY, OTHER])
+    assert len(copies(tmp_path / "out")) == 1
+    assert add(tmp_path / "out", export) == 0
+
+
+def test_a_source_that_was_mended_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    add(tmp_path / "out", write(path, {"id": "x", "text": BODY}))
+    assert add(tmp_path / "out", write(path, {"id": "x", "text": BODY, "source": "Harbour Post"})) == 1
+    assert held(tmp_path / "out") == [("x", BODY)]
+
+
+def test_the_name_of_a_folder_is_no_column(tmp_path: Path) -> None:
+    out = tmp_path / "date=2024-01-08" / "id=7"
+    add(out, write(tmp_path / "a.jsonl", {"id": "x", "text": BODY}, {"id": "y", "text": OTHER}))
+    assert held(out) == [("x", BODY), ("y", OTHER)]
+
+
 def test_two_texts_from_standard_input_are_two_articles(tmp_path: Path) -> None:
     with Store(tmp_path / "out", "harbour") as store:
         for text in (BODY, OTHER, BODY):

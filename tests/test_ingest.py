@@ -125,6 +125,26 @@ def test_folders_are_walked_in_order_and_say_what_they_pass_over(tmp_path: Path)
     assert articles(tmp_path / "README.md")[0].text == "What these files are."
 
 
+def test_links_are_followed_once_and_a_closed_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "in" / "a.txt", BODY)
+    write(tmp_path / "else" / "b.txt", OTHER)
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "else")
+    (tmp_path / "else" / "round").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "closed").mkdir()
+    opened = os.scandir
+
+    def scandir(path: str) -> Any:  # root may open every folder: nothing else can close one in a test
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = read(tmp_path / "in")
+    assert [item.id for item in found] == ["a.txt", "linked/b.txt", "closed"]
+    assert isinstance(found[2], Rejected)
+    assert found[2].reason.startswith("cannot be read")
+
+
 def test_the_folder_of_a_run_is_not_read_as_articles(tmp_path: Path) -> None:
     write(tmp_path / "a.txt", BODY)
     write(tmp_path / "out" / "store" / "run.json", "{}")
@@ -187,6 +207,13 @@ def test_encodings(encoding: str, kind: str, tmp_path: Path) -> None:
         kind
     ]
     assert articles(write(tmp_path / f"a{kind}", content.encode(encoding)))[0].text == text
+
+
+@pytest.mark.parametrize("stray", [b"\xe9", "\u2019".encode()[:2]], ids=["a byte of cp1252", "half a character"])
+def test_a_stray_byte_in_utf_8_costs_itself_only(stray: bytes, tmp_path: Path) -> None:
+    text = "The minister said: \u201cWe won\u2019t pay \u2013 not a cent.\u201d Erdo\u011fan agreed at once. "
+    mended = articles(write(tmp_path / "a.txt", text.encode() + stray + b" He left."))[0].text
+    assert mended == text + "\ufffd He left."
 
 
 @pytest.mark.parametrize(
@@ -256,6 +283,31 @@ def test_csv_rows(tmp_path: Path) -> None:
     assert (first.id, first.title, first.date) == ("a.csv#1", "First", "2021-03")
     assert [s.paragraph for s in sentences(first)] == [0, 0, 1, 1]
     assert second == Rejected("a.csv#2", str(path), "row 2: no text")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_a_quotation_mark_that_is_not_closed_swallows_no_article_unseen(suffix: str, tmp_path: Path) -> None:
+    mark = {"csv": ",", "tsv": "\t"}[suffix]
+    rows = ["id,text", f'1,"{BODY}"', f'2,"{BODY}', f"3,{OTHER}", f"4,{OTHER}"]
+    content = "\n".join(row.replace(",", mark, 1) for row in rows)
+    first, second = read(write(tmp_path / f"a.{suffix}", content))
+    assert isinstance(first, Article)
+    assert isinstance(second, Rejected)
+    assert "every row behind it is lost" in second.reason
+    row = f'2{mark}"Never," she said. {BODY}'
+    found = read(write(tmp_path / f"b.{suffix}", f"id{mark}text\n{row}\n3{mark}{OTHER}\n"))
+    assert isinstance(found[0], Rejected)
+    assert "double a quotation mark" in found[0].reason
+    assert isinstance(found[1], Article)
+
+
+def test_records_without_a_text_before_the_first_with_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", f'{{"id": "v", "title": "Video only"}}\n{{"id": "a", "text": "{BODY}"}}\n')
+    first, second = read(path)
+    assert first == Rejected("v", str(path), "line 1: no text")
+    assert isinstance(second, Article)
+    with pytest.raises(InputError, match="line 1"):
+        read(write(tmp_path / "b.jsonl", '{"title": "Video only"}\n' * 500))
 
 
 @pytest.mark.parametrize(
@@ -399,7 +451,17 @@ def test_metadata_stands_above_the_file(separator: str, tmp_path: Path, caplog: 
     assert "c.txt" in caplog.text
 
 
-@pytest.mark.parametrize("content", ["name,date\na,b\n", "", "file,date\na.txt,\na.txt,\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name,date\na,b\n",
+        "",
+        "file,date\na.txt,\na.txt,\n",
+        "file,title,date\na.txt,Board, council agree,2021\n",
+        'file,title\na.txt,"Board agrees\n',
+        'file,title\na.txt,"' + "x" * 200_000,
+    ],
+)
 def test_metadata_that_cannot_be_used_is_refused(content: str, tmp_path: Path) -> None:
     write(tmp_path / "a.txt", BODY)
     with pytest.raises(InputError, match=r"m\.csv"):

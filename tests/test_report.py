@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from io import StringIO
@@ -161,6 +162,8 @@ def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
     table = pq.read_table(export(found, CONFIG, tmp_path / "new" / "m.parquet")).to_pylist()
     assert [(row["actor"], row["support"], row["oppose"]) for row in table] == [("down", 0, 1), ("up", 1, 1)]
     graph = networkx.read_graphml(export(found, CONFIG, tmp_path / "m.graphml"))
+    ties = re.findall(r'<edge [^>]*id="([^"]*)"', (tmp_path / "m.graphml").read_text())
+    assert len(set(ties)) == len(ties) == graph.number_of_edges(), "Gephi leaves out a tie whose id it knows"
     assert graph.nodes["actor:up"]["label"] == "Upland <i>"
     ties = [(a, b, d["tie"], d["weight"], d["period"]) for a, b, d in graph.edges(data=True)]
     assert ("actor:up", "issue:dam", "agree", 1, "2017-10") in ties

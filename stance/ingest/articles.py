@@ -105,15 +105,23 @@ def _is_run(folder: Path) -> bool:
 
 
 def _walk(folder: Path, root: Path) -> Iterator[_Source]:
-    """The files of a folder and its folders, sorted, one folder's names in memory at a time; none of a run's."""
-    for parent, folders, files in os.walk(folder):
-        if _is_run(Path(parent)):
+    """The files of a folder and its folders, sorted, one folder's names in memory at a time; none of a run's. Links
+    are followed, to every folder once; a folder that cannot be opened comes last, for its reason to be told."""
+    closed: list[OSError] = []
+    seen = set()
+    for parent, folders, files in os.walk(folder, onerror=closed.append, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in seen or _is_run(Path(parent)):
             folders.clear()
             continue
+        seen.add(place)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(parent, name)
             yield _Source(path, path.relative_to(root).as_posix(), False)
+    for error in closed:
+        path = Path(error.filename)
+        yield _Source(path, path.relative_to(root).as_posix(), True)
 
 
 def _matches(pattern: str) -> Iterator[_Source]:
@@ -200,14 +208,26 @@ class _Metadata:
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); expected a metadata CSV") from error
         header = text.split("\n", 1)[0]
-        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=header.count))
-        columns = table.fieldnames or []
+        separator = max(SEPARATORS, key=header.count)
+        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        try:
+            columns, rows = list(table.fieldnames or []), list(table)
+        except csv.Error as error:
+            raise InputError(
+                f"{path}: broken CSV near line {table.line_num} ({error}); put quotation marks around a field with "
+                f"{SEPARATORS[separator]}, and double those inside"
+            ) from error
         if "file" not in columns:
             expected = ", ".join(METADATA_COLUMNS)
             raise InputError(f"{path}: no column `file` among: {', '.join(columns) or 'none'}; expected {expected}")
         if others := [column for column in columns if column not in METADATA_COLUMNS]:
             log.warning("%s: columns that are not used: %s", path, ", ".join(others))
-        for number, row in enumerate(table, start=1):
+        for number, row in enumerate(rows, start=1):
+            if row.get(None):  # type: ignore[call-overload]
+                raise InputError(
+                    f"{path}, row {number}: more fields than the header's {len(columns)}; put quotation marks around a "
+                    f"field with {SEPARATORS[separator]}"
+                )
             file = (row["file"] or "").strip()
             if file in self.rows:
                 raise InputError(f"{path}, row {number}: {file} is there twice; leave one row a file")

@@ -55,12 +55,17 @@ def _marked_encoding(head: bytes) -> str:
 
 
 def _decode_legacy(data: bytes) -> str:
-    """Text that is not UTF-8: Windows-1252, unless it has bytes that 1252 lacks or too many accented letters.
+    """Text that is not all UTF-8: that with marks in the place of a few stray bytes, if most of its other characters
+    are whole; else Windows-1252, unless it has bytes that 1252 lacks or too many accented letters.
 
     `charset_normalizer` alone is not asked: it takes a page of English with curly quotes for cp1250.
     """
     from charset_normalizer import from_bytes
 
+    text = data.decode("utf-8", errors="replace")
+    stray = text.count("\ufffd")
+    if sum(char > "\x7f" for char in text) > 2 * stray:
+        return text
     high = sum(byte >= 0xC0 for byte in data)
     letters = sum(chr(byte).isalpha() for byte in data if byte < 0x80)
     if high <= letters / 3:
@@ -69,7 +74,7 @@ def _decode_legacy(data: bytes) -> str:
         except UnicodeDecodeError:
             pass
     best = from_bytes(data).best()
-    return str(best) if best is not None else data.decode("utf-8", errors="replace")
+    return str(best) if best is not None else text
 
 
 def lines(stream: io.BufferedReader) -> Iterator[tuple[int, str | None]]:

@@ -32,6 +32,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "id": ("id",),
 }
 BATCH_ROWS = 64
+WITHOUT_TEXT = 100
+"""Records without a text after which a JSONL file is taken for another kind of file."""
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 JSON_HINT = "expected one object a line; write them so, for instance with: jq -c '.[]' a.json > a.jsonl"
 
@@ -61,6 +63,7 @@ def read_page(stream: io.BufferedReader, name: str) -> Found:
 def read_jsonl(stream: io.BufferedReader, name: str) -> Found:
     """One JSON object a line."""
     any_text = False
+    held: list[tuple[dict[str, Any], dict[str, str], str, str]] = []  # records before the first that has a text
     for number, line in lines(stream):
         place = f"{name}#{number}"
         if line is None:
@@ -80,10 +83,16 @@ def read_jsonl(stream: io.BufferedReader, name: str) -> Found:
             yield Rejected(place, "", f"line {number}: {type(record).__name__}, expected a JSON object")
             continue
         columns = find_columns(record)
-        if "text" not in columns and not any_text:
-            raise no_text(record, f"{name}, line {number}")
-        any_text = True
-        yield _record(record, columns, place, f"line {number}")
+        any_text = any_text or "text" in columns
+        held.append((record, columns, place, f"line {number}"))
+        if any_text:
+            yield from (_record(*each) for each in held)
+            held.clear()
+        elif len(held) == WITHOUT_TEXT:
+            break
+    if held:
+        record, _, _, where = held[0]
+        raise no_text(record, f"{name}, {where}")
 
 
 def read_csv(stream: io.BufferedReader, name: str, separator: str = "") -> Found:
@@ -105,14 +114,16 @@ def read_csv(stream: io.BufferedReader, name: str, separator: str = "") -> Found
     columns = find_columns(names)
     if "text" not in columns:
         raise no_text(names, name)
-    rows = csv.reader(source, delimiter=separator)
+    rows = csv.reader(source, delimiter=separator, strict=True)
     number = 0
     while True:
         try:
             row = next(rows, None)
         except csv.Error as error:
             number += 1
-            yield Rejected(f"{name}#{number}", "", f"row {number}: broken CSV ({error})")
+            what = f"row {number}: broken CSV ({error}); double a quotation mark inside a quoted text"
+            lost = "; it was not closed, and every row behind it is lost" if "end of data" in str(error) else ""
+            yield Rejected(f"{name}#{number}", "", what + lost)
             continue
         while oversize:
             line = oversize.pop(0)

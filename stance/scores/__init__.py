@@ -10,8 +10,8 @@ the next run asks which pairs are missing. A key names a text to be scored, neve
 sentence share its score and stay two. DuckDB reads the parts, with a memory limit, so that a store may outgrow memory.
 """
 
-from stance.scores.parts import connect, sql_path
+from stance.scores.parts import connect, sql_table
 from stance.scores.store import Store, Stored
 from stance.scores.units import Units
 
-__all__ = ["Store", "Stored", "Units", "connect", "sql_path"]
+__all__ = ["Store", "Stored", "Units", "connect", "sql_table"]

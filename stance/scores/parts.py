@@ -75,9 +75,15 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def sql_path(path: Path) -> str:
-    """A path for use inside single quotes in DuckDB, its own brackets and stars taken literally."""
-    return re.sub(r"[\[*?]", r"[\g<0>]", str(path)).replace("'", "''")
+def sql_table(path: Path, pattern: str = "", *options: str) -> str:
+    """A Parquet file, or a folder's files of that pattern, as a table in DuckDB's SQL. The path is taken literally: its
+    brackets and stars match nothing else, and a folder named `date=2024` gives no column."""
+    name = re.sub(r"[\[*?]", r"[\g<0>]", str(path)) + (f"/{pattern}" if pattern else "")
+    return f"read_parquet({', '.join([_quoted(name), 'hive_partitioning=false', *options])})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def clear(folder: Path) -> None:

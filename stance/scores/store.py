@@ -27,7 +27,7 @@ from stance.scores.parts import (
     has_parts,
     make_folder,
     part_name,
-    sql_path,
+    sql_table,
     write_json,
     write_part,
 )
@@ -173,7 +173,7 @@ class Store:
         """The rows that the store did not hold in its parts `before`, with the ids that they have or get in it."""
         with self.connect() as db:
             found = db.execute(
-                f"SELECT rejected, id, path, hash, date, title FROM ({self._latest(before)}) "
+                f"SELECT rejected, id, path, hash, date, title, source, url FROM ({self._latest(before)}) "
                 "WHERE regexp_replace(id, $marks, '') IN (SELECT unnest($ids))",
                 {"marks": MARKS, "ids": [unmarked(row["id"]) for row in batch]},
             ).fetchall()
@@ -187,7 +187,7 @@ class Store:
                 continue
             known = {} if row["rejected"] else articles.get(unmarked(row["id"]), {})
             id_ = id_among(known, row["id"], row["path"], row["text"], row["hash"])
-            if id_ not in known or known[id_][1:] != (row["hash"], row["date"], row["title"]):
+            if id_ not in known or known[id_][1:] != tuple(row[k] for k in ("hash", "date", "title", "source", "url")):
                 yield row | {"id": id_}
 
     def _latest(self, before: str = "~") -> str:
@@ -195,8 +195,8 @@ class Store:
         that no later article of that id and path has made good."""
         last = "max(row) FILTER (WHERE rejected = '') OVER (PARTITION BY id"
         return (
-            "SELECT * FROM (SELECT *, row_number() OVER (ORDER BY filename, file_row_number) AS row FROM read_parquet("
-            f"'{sql_path(self.articles)}/part-*.parquet', filename=true, file_row_number=true) "
+            "SELECT * FROM (SELECT *, row_number() OVER (ORDER BY filename, file_row_number) AS row "
+            f"FROM {sql_table(self.articles, 'part-*.parquet', 'filename=true', 'file_row_number=true')} "
             f"WHERE parse_filename(filename) < '{before}') "
             f"QUALIFY row >= if(rejected = '', {last}), coalesce({last}, path), 0))"
         )

@@ -22,7 +22,7 @@ from stance.scores.parts import (
     key,
     make_folder,
     part_name,
-    sql_path,
+    sql_table,
     write_json,
     write_part,
 )
@@ -80,7 +80,7 @@ class Units:
                 "(SELECT NULL::BLOB AS premise, NULL::BLOB AS hypotheses, false AS clipped, NULL::FLOAT[] AS scores "
                 "WHERE false)"
             )
-        return f"read_parquet('{sql_path(folder)}/part-*.parquet')"
+        return sql_table(folder, "part-*.parquet")
 
     def hypotheses(self, name: bytes) -> tuple[str, ...]:
         """A list of hypotheses by its key; raises InputError if the store lost it."""
@@ -98,7 +98,7 @@ class Units:
         with self.store.connect() as db:
             rows = db.execute(
                 f"""WITH u AS (SELECT premise, min(row) AS row, any_value(text) AS text,
-                    list(DISTINCT wanted) AS wanted FROM '{sql_path(self.path)}' GROUP BY premise),
+                    list(DISTINCT wanted) AS wanted FROM {sql_table(self.path)} GROUP BY premise),
                 s AS (SELECT premise, list(hypotheses) AS sets FROM {self._read_scores(fingerprint)} GROUP BY premise)
                 SELECT text, wanted, sets FROM u LEFT JOIN s USING (premise) ORDER BY row"""
             )
@@ -134,7 +134,7 @@ class Units:
 
         with self.store.connect() as db:
             found = db.execute(
-                f"""SELECT u.row, u.wanted, s.hypotheses, s.clipped, s.scores FROM '{sql_path(self.path)}' u
+                f"""SELECT u.row, u.wanted, s.hypotheses, s.clipped, s.scores FROM {sql_table(self.path)} u
                 LEFT JOIN {self._read_scores(fingerprint)} s USING (premise) ORDER BY u.row"""
             )
             while batch := found.fetchmany(512):
