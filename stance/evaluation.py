@@ -61,6 +61,8 @@ def evaluate(
     """
     config = load_config(config_path)
     gold = load_gold(gold_paths, config)
+    if not settled(gold.judgements)[0]:
+        raise InputError(f"{gold_paths[0]}: no judgement of a sentence is settled; judge some, or settle what is open")
     if not inputs and not (out / "store" / "run.json").exists():
         raise InputError(f"{out} holds no run yet; name the articles that gold judges with --articles")
     locate(gold, _articles(inputs, metadata) if inputs else _stored(out))  # Faults are told before hours of scoring.

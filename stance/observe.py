@@ -54,7 +54,7 @@ _COMMON = frozenset(
 )
 
 
-# The best other issue of a config with one issue: what it is on average where there are several (eval/fit_head.py).
+# The best other issue of an actor who is asked about one: the mean where there are several (eval/fit_head.py).
 LONE_ISSUE = -2.0
 
 
@@ -198,16 +198,15 @@ def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], 
     other = dense[..., ::-1, :]
     side = (dense[..., 0] + other[..., 2]) / 2
     present = _present(readings, actors)
-    issue = _log_odds(_best_other(np.nan_to_num(side).max(-1), axis=2))[..., None]
-    if shape[2] == 1:
-        issue = np.full_like(issue, LONE_ISSUE)
+    issue = _log_odds(_best_other(np.nan_to_num(side).max(-1), axis=2))
+    issue[(~np.isnan(dense[..., 0, 0])).sum(2) <= 1] = LONE_ISSUE
     values = {
         "side": _log_odds(side),
         "entailment": _log_odds(dense[..., 0]),
         "best": _log_odds(dense[..., 1]),
         "against": _log_odds(side[..., ::-1]),
         "rival": _log_odds(_best_other(np.where(present[..., None, None], np.nan_to_num(side), 0), axis=1)),
-        "issue": issue,
+        "issue": issue[..., None],
         "words": shared[:, None, :, None],
         "words_rank": (shared - _best_other(shared, axis=1))[:, None, :, None],
         "words_before": np.vstack([np.zeros_like(shared[:1]), shared[:-1]])[:, None, :, None],

@@ -126,6 +126,17 @@ def test_who_is_told_something_does_not_say_it() -> None:
         (["Ana Bell came late.", "The mayor said that the base would stay."], set()),
         (["The mayor, Ana Bell, came late.", "The mayor said that the base would stay."], {"norland"}),
         (["Ana Bell came late.", "I stood beside her and saw nothing."], set()),
+        (["Norland rejects the base.", "Residents said that they wanted it."], set()),
+        (["Norland rejects the base.", "Fishermen opposed it because it would cost them a bay."], set()),
+        (["Norland rejects the base.", "In March it said that it would go on."], {"norland"}),
+        (["Norland was asked to allow the base but refused."], {"norland"}),
+        (["Norland was asked whether it would allow the base, and said no."], {"norland"}),
+        (["Norland was asked to allow the base."], set()),
+        (["Washington asked Norland for the base, but it refused."], {"us", "norland"}),
+        (["Washington asked Norland for the base, and said that it could wait."], {"us"}),
+        (["A clerk told the press Norland would never allow the base."], {"norland"}),
+        (["Sudmark liked the offer Norland made."], {"sudmark", "norland"}),
+        (["He had come to press Norland once more."], set()),
     ],
 )
 def test_who_can_hold_what_the_last_sentence_shows(texts: list[str], holders: set[str]) -> None:
@@ -144,6 +155,34 @@ def test_of_whom_another_claims_something_is_accused(text: str) -> None:
     assert read(text)[0].accused == {"sudmark"}
 
 
+@pytest.mark.parametrize(
+    ("text", "accused"),
+    [
+        ("Kestrel Palace denied the allegation that Norland wants the base.", set()),
+        ("Norlandic officials have firmly rejected claims that Norland wants the base.", set()),
+        ("Sudmark accused Norland of wanting the base, but Kestrel Palace denied it.", set()),
+        ("Sudmark accused Norland of wanting the base.", {"norland"}),
+        ("Sudmark alleged that Norland had rejected the base for show.", {"norland"}),
+    ],
+)
+def test_who_denies_a_charge_is_heard(text: str, accused: set[str]) -> None:
+    assert read(text)[0].accused == accused
+
+
+@pytest.mark.parametrize(
+    ("text", "present"),
+    [
+        ("Carl Bell rejects the base.", set()),
+        ("Bell rejects the base.", {"norland"}),
+        ("On Monday Bell rejected the base.", {"norland"}),
+        ("However, Bell rejects the base.", {"norland"}),
+        ("Mayor Bell rejects the base.", {"norland"}),
+    ],
+)
+def test_a_surname_behind_another_first_name_is_another_person(text: str, present: set[str]) -> None:
+    assert read("Ana Bell came late.", text)[1].present() == present
+
+
 def test_a_day_in_front_of_an_office_is_no_name() -> None:
     assert not read("Norland rejected the base.", "On Tuesday the company said that it would go.")[1].outsider
 
@@ -153,6 +192,9 @@ def test_a_retraction_is_seen() -> None:
     assert not read("Norland rejected the base.")[0].retracts
     assert not read("She did not say whether the base would close.")[0].retracts
     assert not read("Norland did not say whose base it was.")[0].retracts
+    assert read("She denied having promised it.")[0].retracts
+    assert not read("Norland has not offered any alternative.")[0].retracts
+    assert not read("She has never told anybody about the base.")[0].retracts
 
 
 def test_an_office_holder_counts_only_in_office() -> None:

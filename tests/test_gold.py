@@ -249,6 +249,13 @@ def test_cells_are_compared_by_sign_and_blank_is_missed() -> None:
     assert counts == {"right": 1, "opposite": 1, "between": 0, "missed": 1, "extra": 1}
 
 
+def test_a_cell_without_a_position_is_right_when_blank() -> None:
+    gold = {(p, "norland", "base", "cell"): "none" for p in ("2024-01", "2024-02", "2024-03")}
+    found = [cell("2024-01", "support", 0.9), cell("2024-02", "none", None)]
+    result = cell_agreement(gold, found)  # type: ignore[arg-type]
+    assert (result["right"], result["extra"], result["opposite"], result["missed"]) == (2, 1, 0, 0)
+
+
 def observation(article: str, number: int, strength: float) -> Observation:
     text = SENTENCES[number]
     return Observation(

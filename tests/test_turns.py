@@ -47,6 +47,15 @@ def test_articles_of_one_day_are_not_parted() -> None:
     assert turns([("norland", "dam", [])]) == []
 
 
+def test_a_year_alone_is_not_before_its_own_months() -> None:
+    dates = ["2017"] * 4 + [f"2017-0{m}-01" for m in range(2, 6)]
+    values = [0.9] * 4 + [-0.9] * 4
+    found = [Point(date, f"a{k}", value) for k, (date, value) in enumerate(zip(dates, values, strict=True))]
+    assert turns([("norland", "dam", found)]) == []
+    later = [Point(p.date.replace("2017-", "2018-"), p.article_id, p.value) for p in found]
+    assert [(t.last, t.first) for t in turns([("norland", "dam", later)])] == [("2017", "2018-02-01")]
+
+
 @given(st.lists(st.floats(-1, 1), max_size=40))
 @settings(max_examples=25, deadline=None)
 def test_every_turn_lies_between_two_dates_and_its_means_are_those_of_the_sides(values: list[float]) -> None:

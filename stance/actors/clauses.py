@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from stance.actors.patterns import CLAUSE, FINITE, INVERTED, LIST, NAME, OUTSIDE, SPOKE, VERB
+from stance.actors.patterns import CLAUSE, FINITE, INVERTED, LIST, NAME, OUTSIDE, SAID_THAT, SPOKE, VERB
 from stance.actors.readings import Mention
 
 
@@ -94,5 +94,12 @@ def spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:
 
 
 def first_here(place: int, outside: str, mentions: Iterable[Mention]) -> bool:
-    """Whether nobody is named before this place, so that a pronoun here can only mean somebody named earlier."""
-    return not any(m.start < place and not m.quoted for m in mentions) and not NAME.search(outside[:place])
+    """Whether nobody is named before this place, so that a pronoun here can only mean somebody named earlier; nor
+    spoken of without a name ("Residents said that they")."""
+    before = outside[:place]
+    if any(m.start < place and not m.quoted for m in mentions) or NAME.search(before):
+        return False
+    return outside[place].isupper() or bool(_STANDS_FOR.search(before)) or not SAID_THAT.search(before)
+
+
+_STANDS_FOR = re.compile(r"\b(?:he|she|they|it|we|his|her|its|their|our)\b", re.IGNORECASE)

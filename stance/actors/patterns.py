@@ -24,6 +24,8 @@ _SPEECH = (
 )
 SPOKE = re.compile(rf"\b(?:{_SPEECH})\b")
 # Quotations are blanked before this is tried, so that two spaces stand where one ended.
+SAID_THAT = re.compile(rf"\b(?:{_SPEECH})\b[^,;:]*\b(?:that|if|because|as|after|while)\s+$")
+"""In front of a pronoun: it means who speaks here ("Residents said that they") or what is spoken of."""
 INVERTED = re.compile(
     rf"[,?!\s]\s+(?:{_SPEECH})\s+(?!(?:that|on|in|to|it|for|of|against|with|by|about|at|from|as|what|how)\b)"
 )
@@ -70,13 +72,19 @@ TOLD = re.compile(
     r"(?:\s+(?:will|would|has|have|had|may|might|must|could|should|can|is|was|were|are|to|also|then|now|again|later|"
     r"once|twice|already|never|not|\w+ly))*\s*"
 )
+ANSWERED = re.compile(
+    r"(?:, who|,? (?:and|but|yet))\s+(?P<by>(?:it|he|she|they)\s+)?(?:(?:has|have|had|\w+ly)\s+)*"
+    r"(?:said|answered|replied|refus\w+|declin\w+|reject\w+|agree\w+|den(?:y|ies|ied)|accept\w+)\b"
+)
+"""Behind who was told or asked: what they answered ("by": or, behind "X asked Y", it may be X who goes on)."""
 FUTURE = re.compile(r"\b(?:will|would|is to|are to)\s+(?:(?:also|then|again)\s+)?$")
 MESSAGE = re.compile(r".*(?:told|informed|reminded|assured|urged|asked(?=\s+to\b))", re.DOTALL)
 """What carries the will of who tells it; "asked whether" and "asked about" are a reporter's."""
 # What stands in front of who is told or asked, save behind a quotation ("..." asked X).
 ASKING = re.compile(
     r"(?<![\"”’,?!] )\b(?:told|tells?|telling|asks?|asked|asking|urge[sd]?|urging|inform(?:s|ed|ing)?|"
-    r"remind(?:s|ed|ing)?|assure[sd]?|assuring|promise[sd]?|advise[sd]?|advising|offer(?:s|ed|ing)?|beg(?:s|ged|ging)?|press(?:es|ed|ing)?|"
+    r"remind(?:s|ed|ing)?|assure[sd]?|assuring|promise[sd]?|advise[sd]?|advising|beg(?:s|ged|ging)?|"
+    r"offer(?:s|ed)|press(?:es|ed)|(?<=to )(?:offer|press)|"
     r"invite[sd]?|inviting|warn(?:s|ed|ing)?|thank(?:s|ed|ing)?|congratulat\w+)"
     r"\s+(?:(?:the|both|its|their|his|her)\s+)*(?:[A-Z][\w.'’-]*\s+)*$"
 )
@@ -86,10 +94,10 @@ GLOSS = re.compile(
 )
 LIST = re.compile(r"\s*(?:,|,? and|,? or|nor|as well as)\s+(?:the\s+)?")
 RETRACTION = re.compile(
-    r"\b(?:never|not|den(?:y|ied|ies))\s+(?:having\s+)?"
-    r"(?:said|say (?:so|that)|saying|offered|promised|told|suggested)\b"
-    r"(?!\s+(?:whether|how|when|where|what|who|if|which|why|more)\b)|"
-    r"n['’]t (?:say (?:so|that)|mean|offer|promise)\b|\bretract\w*|\bbacktrack\w*|\b(?:took|walked|rowed) back\b|"
+    r"\b(?:(?:never|not|den(?:y|ied|ies))\s+(?:having\s+)?(?:said|say (?:so|that)|saying)|"
+    r"(?:den(?:y|ied|ies)(?:\s+having)?|(?<!has )(?<!have )(?<!had )never)\s+(?:offered|promised|told|suggested))\b"
+    r"(?!\s+(?:whether|how|when|where|what|who|if|which|why|more|much|anything|a word)\b)|"
+    r"n['’]t (?:say (?:so|that)|mean)\b|\bretract\w*|\bbacktrack\w*|\b(?:took|walked|rowed) back\b|"
     r"\bmisquoted\b|"
     r"\bwithdrew (?:the|his|her|its) (?:remarks?|statement|comments?|offer)\b",
     re.IGNORECASE,
@@ -137,6 +145,11 @@ FINITE = re.compile(
     rf"\s+(?:(?:\w+ly|also|still|now|again|never|repeatedly)\s+)*(?:{_SPEECH}|has|have|had|is|are|was|were|will|would|"
     r"did|does|do|could|can|may|might|must|should)\b"
 )
+DENIES = re.compile(
+    r"(?:\s+\w+){0,2}?\s+(?:(?:has|have|had|again|also|\w+ly)\s+)*"
+    r"(?:den(?:y|ies|ied)|reject(?:s|ed)?|dismiss(?:es|ed)?|disput(?:e|es|ed)|refut(?:e|es|ed))\b"
+)
+"""Behind an actor: it answers what is alleged."""
 _CONJUNCTION = re.compile(r"\b(?:as|than)\s+(?:the\s+)?$", re.IGNORECASE)
 _AGENT = re.compile(r"\bby\s+(?:(?:the|both)\s+)?$", re.IGNORECASE)
 _OPENS = (
@@ -144,6 +157,13 @@ _OPENS = (
     r"The|A|An|Under|Over|Through|During|Between|Then|Early|Late|Unlike|Both|What|Nor)\b)"
 )
 NAME = re.compile(rf"\b{_OPENS}[A-Z][\w'’-]+(?:\s+(?:al-|bin |van |de |von |[A-Z]\.\s)?[A-Z][\w'’-]+)+")
+FIRST_NAME = re.compile(
+    rf"\b{_OPENS}(?!(?:\w+day|January|February|March|April|May|June|July|August|September|October|November|December|"
+    r"\w+ly|Later|However|Meanwhile|Earlier|Again|Now|Only|Even|Perhaps|Instead|Though|Although|Because|Where|Once|Here|"
+    r"There|That|This|Like|Today|Tomorrow|Also|Thus|Hence|Nevertheless|Nonetheless|Moreover|Still)\b)"
+    r"[A-Z][a-zà-ÿ-]+(?= $)"
+)
+"""In front of a surname. What opens a sentence is none, nor are a day, capitals ("US") or an initial."""
 QUOTE = re.compile(r"[\"“«][^\"”»]*(?:[\"”»]|$)|(?<![\w])[‘'][^‘’']{12,}?[’'](?!\w)")
 TITLES = frozenset(
     "mr mrs ms dr gen general lt col colonel maj major sir lord lady president minister secretary premier senator "

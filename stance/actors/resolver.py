@@ -14,10 +14,13 @@ from stance.actors.patterns import (
     ACCUSING,
     ADDRESSED,
     ANONYMOUS,
+    ANSWERED,
     ANYBODY,
     ASKING,
     BOTH,
     CLAIMED,
+    DENIES,
+    FIRST_NAME,
     FORMER,
     FUTURE,
     GLOSS,
@@ -108,6 +111,10 @@ class Resolver:
         words = before.split()
         if words and words[-1].strip(".,").lower() in TITLES:
             return True
+        # Bill Clinton is not the Clinton of the article.
+        first = FIRST_NAME.search(before)
+        if first and fold(f"{first[0]} {surname}") not in self._entries and fold(first[0]) not in self._entries:
+            return False
         return any(
             not short and owner == actor and alias.endswith(" " + surname) and alias in full_names
             for entries in self._entries.values()
@@ -140,6 +147,8 @@ class Resolver:
         quotes = [m.span() for m in QUOTE.finditer(text)]
         outside = "".join(" " * len(text[a:b]) if k % 2 else text[a:b] for k, (a, b) in enumerate(pieces(text, quotes)))
         addressed = ADDRESSED.search(text)
+        if addressed and ANSWERED.search(text, addressed.end()):
+            addressed = None
         future = bool(addressed and FUTURE.search(text[: addressed.start()]))
         spoken_to: set[str] = set()
         mentions: list[Mention] = []
@@ -195,7 +204,14 @@ class Resolver:
         accused |= {
             b.actor for a, b in pairwise(mentions) if a.actor in accused and LIST.fullmatch(text, a.end, b.start)
         }
+        accused -= {
+            m.actor
+            for m in mentions
+            if not (m.quoted or m.former or ACCUSED.search(text[: m.start])) and DENIES.match(text, m.end)
+        }
         asked = [m for m in mentions if m.how == "named" and m.place != "owner" and ASKING.search(text[: m.start])]
+        # "X asked Y, and refused" is X; "X asked Y, who refused" and "but it refused" are Y.
+        asked = [m for m in asked if not ((said := ANSWERED.search(text, m.end)) and (said["by"] or "who" in said[0]))]
         asked += [b for a, b in pairwise(mentions) if a in asked and LIST.fullmatch(text, a.end, b.start)]
         spoken_to |= {m.actor for m in asked} - {m.actor for m in mentions if m not in asked and not m.former}
         retracts = bool(RETRACTION.search(text))

@@ -153,11 +153,14 @@ def probabilities(units: Iterable[Unit]) -> tuple[NDArray[np.float64], NDArray[n
 
 def cell_agreement(gold: Mapping[Key, Stance], found: Iterable[Cell]) -> dict[str, Any]:
     """Cells judged against cells of the matrix: `right`, `opposite`, `between` (one mixed, the other on a side),
-    `missed` (blank), `extra` (found where no coder saw a position); `agreement` is right / judged."""
+    `missed` (blank), `extra` (found where no coder saw a position or all judged that there is none); `agreement` is
+    right / judged."""
     matrix = {(c.period, c.actor, c.issue, "cell"): c.stance for c in found if c.value is not None}
-    counts: Counter[str] = Counter(extra=sum(key not in gold for key in matrix))
+    counts: Counter[str] = Counter(extra=sum(gold.get(key, "none") == "none" for key in matrix))
     for key, label in gold.items():
-        if key not in matrix:
+        if label == "none":
+            counts["right"] += key not in matrix
+        elif key not in matrix:
             counts["missed"] += 1
         elif matrix[key] == label:
             counts["right"] += 1
