@@ -102,4 +102,8 @@ def first_here(place: int, outside: str, mentions: Iterable[Mention]) -> bool:
     return outside[place].isupper() or bool(_STANDS_FOR.search(before)) or not SAID_THAT.search(before)
 
 
-_STANDS_FOR = re.compile(r"\b(?:he|she|they|it|we|his|her|its|their|our)\b", re.IGNORECASE)
+_STANDS_FOR = re.compile(
+    r"^\W*(?:he|she|they|it|we|his|her|its|their|our)\b"
+    rf"|\b(?:he|she|they|it|we)\s+(?:(?:has|have|had|also)\s+)*{SPOKE.pattern}",
+    re.IGNORECASE,
+)
