@@ -25,8 +25,8 @@ ENTAILED = 0.5
 
 def majority(units: Sequence[Unit], config: Config) -> list[Stance]:
     """The commonest label of those that can be found for everything."""
-    common: Stance = Counter([u.gold for u in units if u.gold in LABELS] or ["none"]).most_common(1)[0][0]
-    return [common] * len(units)
+    common = Counter(u.gold for u in units if u.gold in LABELS).most_common(1)
+    return [common[0][0] if common else "none"] * len(units)
 
 
 def keywords(units: Sequence[Unit], config: Config) -> list[Stance]:

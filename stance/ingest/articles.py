@@ -223,7 +223,7 @@ class _Metadata:
         if others := [column for column in columns if column not in METADATA_COLUMNS]:
             log.warning("%s: columns that are not used: %s", path, ", ".join(others))
         for number, row in enumerate(rows, start=1):
-            if row.get(None):  # type: ignore[call-overload]
+            if row.get(None):
                 raise InputError(
                     f"{path}, row {number}: more fields than the header's {len(columns)}; put quotation marks around a "
                     f"field with {SEPARATORS[separator]}"
