@@ -253,6 +253,11 @@ def test_drops_are_sorted_apart_and_inside_the_text(pieces: list[str], separator
     assert not any(dropped & set(range(s.start, s.end)) for s in sentences(Article("a", text, drops=found)))
 
 
+def test_a_brief_of_one_paragraph_has_its_headline_and_its_date() -> None:
+    _, title, date = clean(f"Board rejects crane\n\nMay 3, 2016\n\n{BODY[0]}")
+    assert (title, date) == ("Board rejects crane", "2016-05-03")
+
+
 def test_a_question_over_a_byline_is_the_headline() -> None:
     story = "The harbour board met on Monday and decided nothing.\n\nIt will meet in spring, its chairman said."
     _, title, date = clean(f"Who owns the harbour?\n\nAna Bell\n\nMay 3, 2016\n\n{story}")

@@ -125,10 +125,11 @@ def _mark_headlines(parts: Sequence[_Part], title: str) -> str:
     headlines = [i for i, part in enumerate(parts) if part.is_headline]
     first = next((i for i, part in enumerate(parts) if part.reason in (None, "title")), None)
     # A question at the very top, with a byline or date below it, is a headline; above prose it may open the story.
-    if first is not None and any(part.reason in TOP for part in parts[first + 1 : first + 3]):
+    topped = first is not None and any(part.reason in TOP for part in parts[first + 1 : first + 3])
+    if first is not None and topped:
         question = parts[first].text.rstrip().endswith("?") and len(parts[first].words) <= MAX_TITLE_WORDS
         headlines = [first, *headlines] if question and first not in headlines else headlines
-    if len(prose) >= MIN_PROSE_PARAGRAPHS and len(headlines) <= len(prose):
+    if len(prose) >= (1 if topped else MIN_PROSE_PARAGRAPHS) and len(headlines) <= len(prose):
         for i in headlines:
             parts[i].reason = "title" if i == first else "headline"
     has_title = first is not None and parts[first].reason == "title"
