@@ -59,7 +59,7 @@ def turns(series: Sequence[tuple[str, str, Sequence[Point]]]) -> list[Turn]:
 
 def _segment(actor: str, issue: str, points: list[Point]) -> Iterator[Turn]:
     values = np.array([p.value for p in points])
-    cuts = np.array([k for k in range(1, len(points)) if _surely_later(points, k)], dtype=int)
+    cuts = np.array(list(_cuts(points)), dtype=int)
     if not len(cuts) or not np.ptp(values):
         return
     sizes = _sizes(values[None], cuts)[0]
@@ -77,11 +77,13 @@ def _segment(actor: str, issue: str, points: list[Point]) -> Iterator[Turn]:
                 yield from _segment(actor, issue, part)
 
 
-def _surely_later(points: list[Point], k: int) -> bool:
-    """Whether points from k on are later than those before it: "2017-02-01" need not be later than "2017", behind
-    which it sorts."""
-    date, earlier = points[k].date, {p.date for p in points[:k]}
-    return date not in earlier and date[:4] not in earlier and date[:7] not in earlier
+def _cuts(points: list[Point]) -> Iterator[int]:
+    """Where all later points are surely later: "2017-02-01" need not be later than "2017", behind which it sorts."""
+    earlier: set[str] = set()
+    for k, point in enumerate(points):
+        if k and earlier.isdisjoint((point.date, point.date[:4], point.date[:7])):
+            yield k
+        earlier.add(point.date)
 
 
 def _p(values: NDArray[np.float64], cuts: NDArray[np.int_], size: float) -> float:

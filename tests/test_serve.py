@@ -188,17 +188,16 @@ def test_other_sites_other_hosts_and_large_bodies_are_refused(server: Server) ->
 def test_two_coders_label_blind_to_each_other_and_write_gold(server: Server) -> None:
     _, first = server.ask("/api/label?coder=ann")
     assert {"support", "value", "stance", "found"} & set(first["task"]) <= {"support"}
-    number, shown = first["task"]["number"], first["task"]["id"]
-    status, refused = server.ask("/api/label", {"coder": "ann", "task": number, "id": "another", "label": "oppose"})
+    status, refused = server.ask("/api/label", {"coder": "ann", "task": "another", "label": "oppose"})
     assert (status, "drawn anew" in refused["detail"]) == (422, True)
     note = "two\u2028lines"
-    given = {"coder": "ann", "task": number, "id": shown, "label": "oppose", "note": note}
+    given = {"coder": "ann", "task": first["task"]["id"], "label": "oppose", "note": note}
     _, after = server.ask("/api/label", given)
     assert (after["done"], after["total"]) == (1, first["total"])
     assert server.ask("/api/label?coder=bob")[1] == first
     assert server.ask("/api/label?coder=ann", method="DELETE")[1] == first
     while (task := server.ask("/api/label?coder=ann")[1]["task"]) is not None:
-        server.ask("/api/label", {"coder": "ann", "task": task["number"], "id": task["id"], "label": "none"})
+        server.ask("/api/label", {"coder": "ann", "task": task["id"], "label": "none"})
     config = load_config(server.out / "store" / "config.yaml")
     judged = load_gold([server.out / "labels" / "ann.jsonl"], config).judgements
     assert len(judged) == first["total"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from stance.actors.patterns import CLAUSE, FINITE, INVERTED, LIST, NAME, OUTSIDE, SAID_THAT, SPOKE, VERB
+from stance.actors.patterns import CLAUSE, FINITE, INVERTED, LIST, NAME, OUTSIDE, SAID_THAT, SPOKE, STANDS_FOR, VERB
 from stance.actors.readings import Mention
 
 
@@ -99,11 +99,4 @@ def first_here(place: int, outside: str, mentions: Iterable[Mention]) -> bool:
     before = outside[:place]
     if any(m.start < place and not m.quoted for m in mentions) or NAME.search(before):
         return False
-    return outside[place].isupper() or bool(_STANDS_FOR.search(before)) or not SAID_THAT.search(before)
-
-
-_STANDS_FOR = re.compile(
-    r"^\W*(?:he|she|they|it|we|his|her|its|their|our)\b"
-    rf"|\b(?:he|she|they|it|we)\s+(?:(?:has|have|had|also)\s+)*{SPOKE.pattern}",
-    re.IGNORECASE,
-)
+    return outside[place].isupper() or bool(STANDS_FOR.search(before)) or not SAID_THAT.search(before)

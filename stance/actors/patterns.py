@@ -23,9 +23,15 @@ _SPEECH = (
     r"object(?:ed|s)?|voice[sd]|expressed|expresses|prefer(?:red|s)?|hopes?|hoped|propose[sd]?|offer(?:ed|s)?"
 )
 SPOKE = re.compile(rf"\b(?:{_SPEECH})\b")
-# Quotations are blanked before this is tried, so that two spaces stand where one ended.
 SAID_THAT = re.compile(rf"\b(?:{_SPEECH})\b[^,;:]*\b(?:that|if|because|as|after|while)\s+$")
 """In front of a pronoun: it means who speaks here ("Residents said that they") or what is spoken of."""
+STANDS_FOR = re.compile(
+    r"^\W*(?:he|she|they|it|we|his|her|its|their|our)\b"
+    rf"|\b(?:he|she|they|it|we)\s+(?:(?:has|have|had|also)\s+)*(?:{_SPEECH})\b",
+    re.IGNORECASE,
+)
+"""Unless a pronoun opens the sentence or speaks ("In March it said that it"): the next one goes on with it."""
+# Quotations are blanked before this is tried, so that two spaces stand where one ended.
 INVERTED = re.compile(
     rf"[,?!\s]\s+(?:{_SPEECH})\s+(?!(?:that|on|in|to|it|for|of|against|with|by|about|at|from|as|what|how)\b)"
 )

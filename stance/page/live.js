@@ -173,7 +173,7 @@ async function labelled(promise, last) {
 const fetchTask = () => labelled(ask(`/api/label?coder=${encodeURIComponent(labelling.coder)}`), "");
 function judge(label) {
   const { coder, next, busy } = labelling;
-  if (next?.task && !busy) labelled(post("/api/label", { coder, task: next.task.number, id: next.task.id, label }), label);
+  if (next?.task && !busy) labelled(post("/api/label", { coder, task: next.task.id, label }), label);
 }
 function undo() {
   const { coder, next, busy } = labelling;

@@ -43,11 +43,10 @@ class Text(BaseModel):
 
 
 class Label(BaseModel):
-    """A coder's label of a task, by the number and the id that `next` gave."""
+    """A coder's label of a task, by the id that `next` gave."""
 
     coder: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\s\"'<>]+$")]
-    task: int
-    id: str
+    task: str
     label: Stance
     note: str = ""
 
@@ -227,7 +226,7 @@ def create(out: Path, load: Callable[[], Scorer], *, hosts: tuple[str, ...] = ("
     @app.post("/api/label")
     def judge(given: Label) -> dict[str, Any]:
         """Keep a label; answers with the next task."""
-        labels.add(given.coder, given.task, given.id, given.label, given.note)
+        labels.add(given.coder, given.task, given.label, given.note)
         return labels.next(given.coder)
 
     @app.delete("/api/label")

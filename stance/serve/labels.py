@@ -28,26 +28,19 @@ class Labels:
         """The first task this coder has not judged (None at the end), with how many are judged, and of how many."""
         with self._lock:
             tasks, done = self._drawn(), {j.key for j in self._read(coder)}
-            left = [k for k, task in enumerate(tasks) if _key(task) not in done]
+            left = [task for task in tasks if _key(task) not in done]
             total = len(tasks)
-            return {
-                "done": total - len(left),
-                "total": total,
-                "task": {"number": left[0], **tasks[left[0]]} if left else None,
-            }
+            return {"done": total - len(left), "total": total, "task": left[0] if left else None}
 
-    def add(self, coder: str, number: int, sentence: str, label: Stance, note: str = "") -> None:
-        """Keep a judgement; given again, the later one counts. Raises InputError for a task there is not, and if the
-        task of this number is about another sentence, actor or issue than the one shown (`sentence`: its id)."""
+    def add(self, coder: str, id: str, label: Stance, note: str = "") -> None:
+        """Keep a judgement of the task of this id; given again, the later one counts. Raises InputError for a task
+        there is not: another server, after other articles came in, may have drawn others."""
         if coder == g.ADJUDICATED:
             raise InputError(f"{coder!r} is the name of what settles differences; choose another")
         with self._lock:
-            tasks = self._drawn()
-            if not 0 <= number < len(tasks):
-                raise InputError(f"no task {number}; there are {len(tasks)}")
-            task = tasks[number]
-            if task["id"] != sentence:
-                raise InputError("the tasks were drawn anew since this page was opened; load it again")
+            task = next((task for task in self._drawn() if task["id"] == id), None)
+            if task is None:
+                raise InputError(f"no task {id!r}: tasks were drawn anew since it was shown; load the page again")
             line = g.Judgement(
                 **{k: task[k] for k in ("article", "start", "end", "sentence", "actor", "issue", "chosen")},
                 label=label,
