@@ -2,11 +2,11 @@
 
     python eval/twins.py models/curriculum/t*.jsonl
 
-Each passage of `t*.jsonl` is the twin of one of `d*.jsonl`: the same propositions behind another sentence. Twin A keeps
-nearly all the words and turns answers, twin B says the same in other words. Of the dev lines, whose passages no recipe
-trains on either, it prints how often originals and twins are read rightly, how often a turned answer is missed because the
-original's is given again, and how many propositions are right in all of their sentences (consistency: Gardner et al.,
-Evaluating Models' Local Decision Boundaries via Contrast Sets, Findings of EMNLP 2020).
+Each passage of `t*.jsonl` is the twin of one of `d*.jsonl`: the same propositions behind another sentence. Twin A
+keeps nearly all the words and turns answers, twin B says the same in other words. Of the dev lines, whose passages no
+recipe trains on either, it prints how often originals and twins are read rightly, how often a turned answer is missed
+because the original's is given again, and how many propositions are right in all of their sentences (consistency:
+Gardner et al., Evaluating Models' Local Decision Boundaries via Contrast Sets, Findings of EMNLP 2020).
 """
 
 import argparse
@@ -27,7 +27,7 @@ Row = tuple[str, str, str, int]
 
 
 def sentences(files: list[Path], context: bool) -> tuple[list[tuple[str, list[str]]], list[Row]]:
-    """Premises with hypotheses: the twins on the dev lines of these files and their originals; and a row for each pair."""
+    """Premises with hypotheses (twins on the dev lines of these files and their originals), and a row for each pair."""
     items, rows = [], []
     originals: dict[str, str] = {}
     for line in lines(files, "passages", dev=True):

@@ -3,7 +3,7 @@
     python eval/wordings.py models/curriculum/d*.jsonl
 
 Propositions of the dev lines are scored as written and in other words whose label is known (invariance and
-directional tests: Ribeiro et al., ACL 2020): denied ("does not want": `stance.nli.examples.negation`), in the words
+directional tests: Ribeiro et al., ACL 2020): denied ("does not want": `stance.nli.wordings.negation`), in the words
 that recipes teach (`rewordings`, one of them each), and in words that no recipe teaches (below, one of them each).
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from stance.nli import DEFAULT_MODEL, load_scorer
 from stance.nli.curriculum import lines, passage
-from stance.nli.examples import AGAINST, FAVOUR, negation, rewordings
+from stance.nli.wordings import AGAINST, FAVOUR, negation, rewordings
 
 YES = (
     "{who} could live with {what}", "{who} has come out for {what}", "{who} says yes to {what}",

@@ -15,9 +15,10 @@ from stance.cli import app
 from stance.errors import ConfigError, InputError, ModelError
 from stance.nli import examples, packed, trainee, training
 from stance.nli.curriculum import lines, passage
-from stance.nli.examples import held_out, negation, rewordings, stream
+from stance.nli.examples import held_out, stream
 from stance.nli.recipe import Recipe, load_recipe
 from stance.nli.weights import quantise, read_tensors, whole_numbers
+from stance.nli.wordings import negation, rewordings
 
 CURRICULUM = Path(__file__).parent.parent / "models" / "curriculum"
 NAMES = ["Norway", "the council", "Ms Ito", "the union", "Rome", "the board", "Peru", "the bank", "Mr Bell", "the port"]
