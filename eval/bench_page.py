@@ -3,7 +3,8 @@
     python eval/bench_page.py [--actors 200] [--issues 50] [--months 60] [--sentences 100000] [--chromium PATH]
 
 A run is made up (positions at random, sentences of news length), its page is written as `stance report` writes it and
-opened in Chromium from a file: seconds until the matrix stands, the file's MB. Needs the extra `dev` and a Chromium.
+opened in Chromium from a file: seconds until it is first painted with its matrix, the file's MB. Needs the extra `dev`
+and a Chromium.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def main() -> None:
         with sync_playwright() as p:
             browser = p.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])
             for number, seconds in enumerate(opened(browser, path), 1):
-                print(f"opening {number}: the matrix stands after {seconds:.2f} s")
+                print(f"opening {number}: first painted after {seconds:.2f} s")
             browser.close()
 
 

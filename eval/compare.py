@@ -61,6 +61,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of variants; default: all")
     args = parser.parse_args()
     recipe = load_recipe(args.recipe)
+    if not recipe.dev:
+        parser.error(f"{args.recipe}: expected `dev`, the passages to compare on")
     print("variant           passages  wrong signs  MNLI   seconds", flush=True)
     for name, change in variants(recipe).items():
         if args.only and name not in args.only:

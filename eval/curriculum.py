@@ -11,6 +11,7 @@ The interval of F1 is a bootstrap over articles (1,000 draws).
 import argparse
 import hashlib
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -65,7 +66,9 @@ def _cached(items: list[tuple[str, list[str]]], scorer: Scorer, cache: Path | No
     paths = [cache / f"{hashlib.sha256(f'{scorer.fingerprint} {i}'.encode()).hexdigest()[:32]}.npy" for i in items]
     new = [k for k, path in enumerate(paths) if not path.exists()]
     for k, scores in zip(new, scorer.score([items[k] for k in new]), strict=True):
-        np.save(paths[k], scores, allow_pickle=False)
+        new_file = paths[k].with_suffix(".tmp.npy")  # A run that is stopped leaves no half of a file behind.
+        np.save(new_file, scores, allow_pickle=False)
+        os.replace(new_file, paths[k])
     return [np.load(path, allow_pickle=False) for path in paths]
 
 
@@ -121,7 +124,7 @@ def main() -> None:
     for line in lines(args.files, numbers):
         item = marked(line)
         judge = Judge(item.config, scorer)
-        if args.threshold:
+        if args.threshold is not None:
             judge.threshold = args.threshold
         scores = scored(item, scorer, args.cache)
         pred, pred_roles = found(item, judge.observe(item.article, item.readings, scores))

@@ -97,7 +97,7 @@ def guesses(asked: list[Asked], scorer: Any, neutral: bool, threshold: float) ->
         sides = {}
         for name, own, other in (("favor", scores[:n], scores[n:]), ("against", scores[n:], scores[:n])):
             if len(own):
-                sides[name] = float(np.mean([*own[:, 0], *other[:, 2]]))
+                sides[name] = float(np.mean([*own[:, 0], *(other[:, 2] if scorer.contradiction else ())]))
         best = max(sides, key=sides.__getitem__)
         out.append("neutral" if neutral and sides[best] < threshold else best)
     return out

@@ -2,9 +2,9 @@
 
     python eval/finish_model.py out/stance-nli-2/model models/curriculum/d*.jsonl --log out/stance-nli-2/log.jsonl
 
-Temperature (Guo et al., ICML 2017): one divisor of the logits, fitted on the dev lines 20, 40, ... of the passages by
-the likelihood, and worked into the classifier's weights, so that nothing has to be told about it. The plot
-(`reliability.svg`) and the figures printed are of the other dev lines (10, 30, ...). `training.svg`: the loss by the
+Temperature (Guo et al., ICML 2017): one divisor of the logits, fitted on every second dev line of the passages by the
+likelihood, and worked into the classifier's weights, so that nothing has to be told about it. The plot
+(`reliability.svg`) and the figures printed are of the other dev lines. `training.svg`: the loss by the
 training's log. `test_vectors.json`: pairs with their probabilities in float32, for `tests/test_nli.py`. Needs the extra
 `plot`.
 """

@@ -55,6 +55,8 @@ def main() -> None:
                 began = time.perf_counter()
                 found = evaluate_files(args.files, scorer, dev=True, limit=None)[-1]
                 seconds = time.perf_counter() - began
+                if found.sign_errors is None:
+                    raise SystemExit("expected files in which some propositions are contradicted")
                 print(
                     f"{name:15} {size:5.1f}  {arithmetic:10}  {found.accuracy:.4f}    {found.sign_errors:.1%}        "
                     f"{seconds:.1f}",

@@ -9,6 +9,7 @@ of the differences (Frobenius norm) truncation and rounding lose.
 """
 
 import argparse
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -37,6 +38,11 @@ def ranks(values: dict[str, tuple[torch.Tensor, int]], megabytes: float) -> Coun
     return kept
 
 
+def layout(folder: Path) -> dict[str, object]:
+    block = json.loads((folder / "config.json").read_text(encoding="utf-8"))["stance"]
+    return {key: value for key, value in block.items() if key != "storage"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("base", type=Path)
@@ -44,6 +50,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--megabytes", type=float, default=8.3, help="of the matrices' products")
     args = parser.parse_args()
+    if layout(args.base) != layout(args.model):
+        raise SystemExit(f"{args.model} has another stance block than {args.base}: ship its weights whole")
     stored = {name for path in args.base.glob("model-*.safetensors") for name in load_file(path)}
     args.out.mkdir(parents=True, exist_ok=True)
     for path in args.base.iterdir():

@@ -38,6 +38,12 @@ def test_a_file_that_tells_entailment_alone_is_judged_so() -> None:
     assert (f.classes, f.accuracy, f.sign_errors) == (2, 0.75, None)
 
 
+def test_a_model_that_tells_entailment_alone_is_judged_so() -> None:
+    found = [("a", ["h", "i", "j"], [(0,), (1,), (2,)])]
+    f = evaluation._figures("x", one_hot([0, 1, 1]), found, contradiction=False)
+    assert (f.classes, f.accuracy, f.sign_errors) == (2, 1.0, None)
+
+
 def test_the_command_on_pairs_and_passages(tmp_path: Path) -> None:
     rows = [
         ("A woman is playing the violin.", "A woman is playing an instrument.", "entailment"),

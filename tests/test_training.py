@@ -166,6 +166,17 @@ def test_a_teacher_pulls_the_student(start: Path, pairs: Path, tmp_path: Path) -
     assert distance(training.train(r, tmp_path)) < distance(start)
 
 
+def test_every_hypothesis_is_taught_that_the_scorer_reads(start: Path, pairs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    hypotheses = [f"Peru supports plan {k}." for k in range(30)]
+    rows = [{"premise": "Peru met Chile.", "hypothesis": h, "label": 1} for h in [*hypotheses, "Long " * 60]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    r = recipe(start, pairs, sources=[{"kind": "pairs", "files": [str(path)]}])
+    _, tokenizer = trainee.read_model(start)
+    steps = itertools.islice(training.Packer(tokenizer, r).steps(examples.stream(r)), 4)
+    assert {h for _, found in steps for e in found for h in e.hypotheses} == set(hypotheses)
+
+
 def test_what_is_kept_back_is_never_taught(pairs: Path, start: Path) -> None:
     sources = [
         {"kind": "pairs", "files": [str(pairs)]},
@@ -193,6 +204,10 @@ def test_what_is_kept_back_is_never_taught(pairs: Path, start: Path) -> None:
         ("The unions do not oppose the plan", "The unions oppose the plan"),
         ("Peru does not foresee a ban", None),
         ("The bank met on Monday", None),
+        ("Peru would pay if Chile says no", None),
+        ("The bank no longer wants a merger", None),
+        ("Peru would refuse the loan", None),
+        ("Peru's claims are rejected by Chile", None),
     ],
 )
 def test_propositions_are_denied_by_their_verb(proposition: str, denied: str | None) -> None:
@@ -304,6 +319,13 @@ def test_a_faulty_recipe_is_refused(tmp_path: Path, text: str, error: type[Excep
 def test_a_start_or_source_that_is_not_there_is_refused(start: Path, pairs: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model to start from"):
         training.train(recipe(tmp_path / "none", pairs), tmp_path / "out")
+    nothing = {"kind": "pairs", "files": [str(pairs)], "rows": {pairs.name: 0}}
+    with pytest.raises(InputError, match="nothing to train on"):
+        training.train(recipe(start, pairs, sources=[nothing]), tmp_path / "out")
+    with pytest.raises(ModelError, match="split 12"):
+        training.train(recipe(start, pairs, layout={"split": 12}), tmp_path / "out")
+    with pytest.raises(ModelError, match="position"):
+        training.train(recipe(start, pairs, layout={"split": 1, "max_premise": 20_000}), tmp_path / "out")
     with pytest.raises(InputError, match="no such file"):
         training.train(recipe(start, tmp_path / "none.jsonl"), tmp_path / "out")
 

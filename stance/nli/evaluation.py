@@ -24,11 +24,11 @@ _DRAWS = 1000
 class Figures:
     """Of one file. Intervals are 95% bootstraps over premises (1,000 draws).
 
-    `classes`: 3, or 2 where the file tells entailment from the rest alone (labels `not_entailment`, or no
-    contradiction at all): then neutral and contradiction count as one. `sign_errors`: of the pairs marked entailment
-    or contradiction and answered by either, the share answered by the other. `ece`: expected calibration error of the
-    surest label, 15 bins of equal width (Guo et al., ICML 2017). `refused`: pairs left out, since the model does not
-    read hypotheses of that length.
+    `classes`: 3, or 2 where the file (labels `not_entailment`, or no contradiction at all) or the model tells
+    entailment from the rest alone: then neutral and contradiction count as one. `sign_errors`: of the pairs marked
+    entailment or contradiction and answered by either, the share answered by the other. `ece`: expected calibration
+    error of the surest label, 15 bins of equal width (Guo et al., ICML 2017). `refused`: pairs left out, since the
+    model does not read hypotheses of that length.
     """
 
     name: str
@@ -94,7 +94,7 @@ def evaluate_files(names: Sequence[str], scorer: Scorer, *, dev: bool, limit: in
         raise InputError(f"{empty[0]}: nothing to measure{' among what is held out' if dev else ''}; name other files")
     stems = [Path(name).stem if Path(name).exists() else name for name in names]
     scored = [(stem, found, _score(found, scorer), n) for stem, (_, found, n) in zip(stems, each, strict=True)]
-    figures = [_figures(stem, scores, found, refused) for stem, found, scores, refused in scored]
+    figures = [_figures(stem, scores, found, refused, scorer.contradiction) for stem, found, scores, refused in scored]
     # Files of one kind, such as the curriculum's, are parts of one test.
     if len(names) > 1 and all(f.classes == 3 for f in figures):
         everything = [g for _, found, *_ in scored for g in found]
@@ -139,17 +139,19 @@ def _score(found: Sequence[Group], scorer: Scorer, batch: int = 256) -> Scores:
     return np.concatenate(tables)
 
 
-def _figures(name: str, scores: Scores, found: Sequence[Group], refused: int = 0) -> Figures:
+def _figures(
+    name: str, scores: Scores, found: Sequence[Group], refused: int = 0, contradiction: bool = True
+) -> Figures:
     allowed = [x for _, _, labels in found for x in labels]
     owner = np.repeat(np.arange(len(found)), [len(hypotheses) for _, hypotheses, _ in found])
-    two = any(len(x) > 1 for x in allowed) or not any(2 in x for x in allowed)
+    two = not contradiction or any(len(x) > 1 for x in allowed) or not any(2 in x for x in allowed)
     gold = np.array([x[0] if len(x) == 1 else 1 for x in allowed])
     guess = scores.argmax(1)
     signs = (gold != 1) & (guess != 1)
     wrong = float((guess[signs] != gold[signs]).mean()) if signs.any() and not two else None
     sure = scores.max(1)
     if two:
-        gold, guess = np.minimum(gold, 1), np.minimum(guess, 1)
+        gold = np.minimum(gold, 1)
         sure = np.maximum(scores[:, 0], 1 - scores[:, 0])
         guess = (scores[:, 0] < 0.5).astype(int)
     size = 2 if two else 3

@@ -24,7 +24,7 @@ ENTAILMENT, NEUTRAL, CONTRADICTION = (0,), (1,), (2,)
 ALLOWED = {name: (k,) for k, name in enumerate(LABELS)} | {"not_entailment": (1, 2)}
 """Labels of pair files -> places in LABELS that are right."""
 PAIRS_AT_ONCE = 12
-"""Hypotheses of a premise that stand in one example."""
+"""Hypotheses of a premise that stand in one example at most."""
 
 
 @dataclass(slots=True)
@@ -36,9 +36,9 @@ class Example:
     allowed: Sequence[tuple[int, ...]]
     soft: NDArray[np.float32] | None = None
 
-    def part(self, span: slice) -> "Example":
-        soft = None if self.soft is None else self.soft[span]
-        return Example(self.premise, self.hypotheses[span], self.allowed[span], soft)
+    def part(self, places: Sequence[int]) -> "Example":
+        soft = None if self.soft is None else self.soft[list(places)]
+        return Example(self.premise, [self.hypotheses[k] for k in places], [self.allowed[k] for k in places], soft)
 
 
 def held_out(premise: str) -> bool:
@@ -134,8 +134,16 @@ def _otherwise(example: Example, source: Source, rng: random.Random) -> Example:
     return Example(example.premise, hypotheses, allowed)
 
 
+def _something(found: Sequence[Any], source: Source) -> None:
+    if not found:
+        raise InputError(
+            f"{', '.join(source.files)}: nothing to train on besides what is held out or left out; name other files"
+        )
+
+
 def _passages(source: Source, context: bool, rng: random.Random) -> Iterator[Example]:
     found = [passage(line, context) for line in lines(list(map(Path, files_of(source.files))), "passages", dev=False)]
+    _something(found, source)
     while True:
         rng.shuffle(found)
         for p in found:
@@ -150,11 +158,14 @@ def _pairs(source: Source, context: bool, rng: random.Random) -> Iterator[Exampl
         for row in rows if limit >= len(rows) else rng.sample(rows, limit):
             by_premise.setdefault(row["premise"].strip(), {})[row["hypothesis"].strip()] = row["label"]
     found = list(by_premise.items())
+    _something(found, source)
     while True:
         rng.shuffle(found)
         for premise, hypotheses in found:
-            items = list(hypotheses.items())[:PAIRS_AT_ONCE]
-            yield Example(premise, [h for h, _ in items], [ALLOWED[label] for _, label in items])
+            items = list(hypotheses.items())
+            for first in range(0, len(items), PAIRS_AT_ONCE):
+                part = items[first : first + PAIRS_AT_ONCE]
+                yield Example(premise, [h for h, _ in part], [ALLOWED[label] for _, label in part])
 
 
 def _articles(source: Source, context: bool, rng: random.Random) -> Iterator[Example]:
@@ -165,6 +176,7 @@ def _articles(source: Source, context: bool, rng: random.Random) -> Iterator[Exa
         t for a in articles for i in a.config.issues.values() for t in i.propositions.support + i.propositions.oppose
     ]
     places = [(a, k) for a in articles for k in range(len(a.readings))]
+    _something(places, source)
     while True:
         rng.shuffle(places)
         for article, k in places:
@@ -267,6 +279,7 @@ def _events(source: Source, context: bool, rng: random.Random) -> Iterator[Examp
 
     rows = [row for name in files_of(source.files) for row in pq.read_table(name).to_pylist()]
     rows = [row for row in rows if not held_out(row["text"])]
+    _something(rows, source)
     while True:
         rng.shuffle(rows)
         for row in rows:

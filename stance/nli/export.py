@@ -97,5 +97,6 @@ def export(name: str, out: Path) -> dict[str, object]:
     expected = np.stack([scorer.score([(premise, [hypothesis])])[0][0] for premise, hypothesis in _PAIRS])
     difference = float(np.abs(given - expected).max())
     if not difference <= TOLERANCE:
+        out.unlink()
         raise ModelError(f"{out}: probabilities differ by {difference:.2g} from the scorer's; it is not to be used")
     return {"file": str(out), "bytes": out.stat().st_size, "largest_difference": difference}

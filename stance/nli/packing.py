@@ -20,28 +20,32 @@ class Packer:
         self.sep, self.recipe = tokenizer.sep_token_id, recipe
 
     def encode(self, example: Example) -> tuple[list[int], list[list[int]]]:
-        """Token ids of the premise, cut at its end as the scorer cuts it, and of each hypothesis."""
+        """Token ids of the premise, cut at its end as the scorer cuts it, and of each hypothesis, whole."""
         layout = self.recipe.layout
         premise, *hypotheses = (e.ids for e in self.tokens.encode_batch([example.premise, *example.hypotheses]))
         if len(premise) > layout.max_premise:
             premise = [*premise[: layout.max_premise - 1], self.sep]
-        return premise, [ids[: layout.max_hypothesis] for ids in hypotheses]
+        return premise, hypotheses
 
     def steps(self, examples: Iterator[Example]) -> Iterator[tuple[Rows, list[Example]]]:
-        """Steps of about `step_tokens` tokens each; a long example's hypotheses go to several rows."""
+        """Steps of about `step_tokens` tokens each; a long example's hypotheses go to several rows. Hypotheses that the
+        scorer would refuse for their length are left out: cut, they would say something else."""
         recipe = self.recipe
         chunks: list[tuple[int, list[int], list[list[int]], Example]] = []
         total = 0
         for example in examples:
             premise, hypotheses = self.encode(example)
+            short = [k for k, ids in enumerate(hypotheses) if len(ids) <= recipe.layout.max_hypothesis]
+            if len(short) < len(hypotheses):
+                example, hypotheses = example.part(short), [hypotheses[k] for k in short]
             first = 0
             while first < len(hypotheses):
                 size, n = len(premise), 0
                 while first + n < len(hypotheses) and (not n or size + len(hypotheses[first + n]) <= recipe.row_tokens):
                     size += len(hypotheses[first + n])
                     n += 1
-                part = slice(first, first + n)
-                chunks.append((size, premise, hypotheses[part], example.part(part)))
+                part = range(first, first + n)
+                chunks.append((size, premise, hypotheses[first : first + n], example.part(part)))
                 total += size
                 first += n
             if total >= recipe.step_tokens:

@@ -60,7 +60,8 @@ def train(
     on_step: Callable[[dict[str, float]], None] | None = None,
 ) -> Path:
     """Train by `recipe` into `out` (checkpoint, log.jsonl, `model/`), going on from a checkpoint there. Returns the
-    model's folder. The same recipe, device and thread count give the same weights, whether interrupted or not.
+    model's folder. The same recipe, files, device and thread count give the same weights, interrupted or not; a file
+    that is changed between two goes changes what is read after it.
 
     Raises ModelError if the recipe's model or data cannot be read, or the checkpoint is another recipe's.
     """
@@ -69,6 +70,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model, tokenizer = read_model(recipe.start)
+    _check_layout(recipe, model.config)
     generator = torch.Generator().manual_seed(recipe.seed)
     trainee = Trainee(
         model, recipe.layout.model_dump(), recipe.frozen_layers, recipe.rank, generator, dropout=recipe.dropout
@@ -132,6 +134,22 @@ def train(
             saved = time.monotonic()
     log.close()
     return write_model(trainee, tokenizer, recipe, out / "model")
+
+
+def _check_layout(recipe: Recipe, config: Any) -> None:
+    layout, layers = recipe.layout, int(config.num_hidden_layers)
+    room = int(config.max_position_embeddings) - (config.pad_token_id + 1 if config.model_type == "mpnet" else 0)
+    longest = max(layout.max_premise, layout.hypothesis_position + layout.max_hypothesis)
+    if layout.split >= layers:
+        raise ModelError(
+            f"layout: split {layout.split}; {recipe.start} has {layers} layers: expected 0 to {layers - 1}"
+        )
+    if longest > room:
+        raise ModelError(
+            f"layout: reaches position {longest}; {recipe.start} has {room}: shorten premise or hypothesis"
+        )
+    if config.hidden_act != "gelu":
+        raise ModelError(f"{recipe.start}: activation {config.hidden_act!r}; only gelu can be trained here")
 
 
 def dev_examples(recipe: Recipe) -> Iterator[Example]:

@@ -14,10 +14,21 @@ _FORMS = {base: form for form, base in _BASES.items()}
 _MANY = ("accept", "agree", "oppose", "refuse", "reject", "want")
 
 
+_SUBORDINATE = re.compile(
+    r"\b(if|unless|until|before|whether|than|as long as|whatever|no longer|never|nobody|none|neither|nor)\b", re.I
+)
+_HELPERS = ("to", "not", "did", "will", "would", "shall", "should", "can", "could", "may", "might", "must")
+
+
 def negation(proposition: str) -> str | None:
-    """The proposition denied ("wants" -> "does not want", "is" -> "is not", and back), or None if no verb is known."""
+    """The proposition denied ("wants" -> "does not want", "is" -> "is not", and back), or None if no verb is known or
+    its denial is not the proposition's ("if Iraq says no", "no longer wants")."""
     words = proposition.split(" ")
     for k, word in enumerate(words[1:], 1):
+        if word not in ("does", "do", "is", "are", *_BASES, *_MANY):
+            continue
+        if _SUBORDINATE.search(" ".join(words[:k])) or words[k - 1] in _HELPERS or words[k - 1].endswith(("'s", "s'")):
+            return None
         if word in ("does", "do"):
             verb = " ".join(words[k + 2 : k + 3]) if words[k + 1 : k + 2] == ["not"] else ""
             verb = _FORMS.get(verb, "") if word == "does" else verb
