@@ -9,8 +9,9 @@ CHECKED := stance tests eval
 demo: .venv/installed
 	$(BIN)/stance run seeds/afpak -c configs/afpak.yaml -o out/demo --gate
 
+# Tests side by side, each with one thread: most of them use one core.
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check --output-format concise $(CHECKED)
