@@ -56,6 +56,10 @@ def read(*texts: str, date: str = "2016-01-10", title: str = "") -> list[Reading
         ("Peter Quill said Norland wanted the base closed.", OUTSIDER),
         ("The raid was planned in Sudmark, Norlandic officials maintain.", "norland"),
         ("The talks failed as Norland did not agree to the plan of Sudmark.", "norland"),
+        ("The base that Sudmark has built will be closed, Foreign Minister Ana Bell said.", "norland"),
+        ("The plan that Sudmark has drawn up will fail, Norland's army later said.", "norland"),
+        ("Asked about the plan of Port Royal, Norland said it would fail.", "norland"),
+        ("In a letter to Port Royal, Norland later said that it had no plan.", "norland"),
         ("It rained for three days.", None),
     ],
 )

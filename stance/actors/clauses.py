@@ -5,7 +5,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from stance.actors.patterns import CLAUSE, FINITE, INVERTED, LIST, NAME, OUTSIDE, SAID_THAT, SPOKE, STANDS_FOR, VERB
+from stance.actors.patterns import (
+    BEHIND_COMMA,
+    BETWEEN,
+    CLAUSE,
+    CUT,
+    FINITE,
+    INVERTED,
+    LIST,
+    NAME,
+    OUTSIDE,
+    SAID_THAT,
+    SPOKE,
+    STANDS_FOR,
+    VERB,
+)
 from stance.actors.readings import Mention
 
 
@@ -46,8 +60,12 @@ def voices_of(outside: str, mentions: Sequence[Mention]) -> tuple[set[str], bool
             clauses.setdefault(verb.end(), verb.end() + len(after))
         else:
             # From the last mark or conjunction behind which another clause begins; its first verb tells who speaks.
-            cuts = re.finditer(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s", outside[: verb.start()])
-            clauses.setdefault(max((m.end() for m in cuts), default=0), verb.start())
+            cuts = [m.end() for m in CUT.finditer(outside, 0, verb.start())]
+            # ", Mayor Ida Lunde said": whoever stands between a comma and the verb, whatever was named before.
+            near = next((m for m in mentions if BETWEEN.fullmatch(outside, m.end, verb.start())), None)
+            if near and (name := BEHIND_COMMA.search(outside[: near.start])):
+                cuts.append(name.start())
+            clauses.setdefault(max(cuts, default=0), verb.start())
     voices: set[str] = set()
     outsider = False
     for begin, end in clauses.items():

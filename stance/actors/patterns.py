@@ -49,6 +49,15 @@ ACCUSING = re.compile(
 )
 # Where another clause, with a head of its own, may begin; and what is left hanging when the clause before ends there.
 CLAUSE = re.compile(r"(?:;|:|—|–|, (?:but|while|and|though|although|whereas|which))\s")
+CUT = re.compile(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s")
+"""Behind which another clause begins, with a verb of its own that tells who speaks."""
+BEHIND_COMMA = re.compile(
+    r",\s+(?:(?:the|its|his|her|their)\s+)?(?:(?:[A-Z][\w.'’-]*|(?:foreign |prime |interior |defen[cs]e |finance )?"
+    r"(?:minister|president|mayor|secretary|director|chairman|chairwoman|spokesman|spokeswoman))\s+){0,4}$"
+)
+"""In front of a name: a comma, and at most its title."""
+BETWEEN = re.compile(r"(?:['’]s?)?(?:\s+(?!(?:that|which|who|and|or|to)\b)[a-z][\w-]*){0,3}\s+")
+"""What may stand between a name and its verb of saying: "'s army later"."""
 # A clause that says "which" or "an allegation" of the one before it cannot be read without it.
 LEANING = re.compile(
     r"(?:an?|the|this|that|such an?) (?:allegation|accusation|charge|claim|demand|offer|idea|move|view)s?\b",
@@ -148,7 +157,7 @@ _PREPOSITION = re.compile(
     re.IGNORECASE,
 )
 FINITE = re.compile(
-    rf"\s+(?:(?:\w+ly|also|still|now|again|never|repeatedly)\s+)*(?:{_SPEECH}|has|have|had|is|are|was|were|will|would|"
+    rf"\s+(?:(?:\w+ly|also|still|now|again|later|then|never|repeatedly)\s+)*(?:{_SPEECH}|has|have|had|is|are|was|were|will|would|"
     r"did|does|do|could|can|may|might|must|should)\b"
 )
 DENIES = re.compile(
