@@ -30,6 +30,7 @@ def sentences(files: list[Path], context: bool) -> tuple[list[tuple[str, list[st
     """Premises with hypotheses (twins on the dev lines of these files and their originals), and a row for each pair."""
     items, rows = [], []
     originals: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
     for line in lines(files, "passages", dev=True):
         twin: dict[str, Any] = json.loads(line)
         name = twin["of"].split("-")[0]
@@ -37,8 +38,9 @@ def sentences(files: list[Path], context: bool) -> tuple[list[tuple[str, list[st
             found = lines([files[0].with_name(f"{name}.jsonl")], "passages", dev=True)
             originals |= {json.loads(other)["id"]: other for other in found}
         for which, text in (("original", originals[twin["of"]]), (twin["twin"], line)):
-            if which == "original" and any(row[:2] == (twin["of"], which) for row in rows):
+            if (twin["of"], which) in seen:
                 continue
+            seen.add((twin["of"], which))
             p = passage(text, context)
             items.append((p.premise, p.hypotheses))
             rows += [(twin["of"], which, h, label) for h, label in zip(p.hypotheses, p.labels, strict=True)]
