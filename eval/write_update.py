@@ -13,6 +13,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -38,9 +39,9 @@ def ranks(values: dict[str, tuple[torch.Tensor, int]], megabytes: float) -> Coun
     return kept
 
 
-def layout(folder: Path) -> dict[str, object]:
-    block = json.loads((folder / "config.json").read_text(encoding="utf-8"))["stance"]
-    return {key: value for key, value in block.items() if key != "storage"}
+def read_config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
 
 
 def main() -> None:
@@ -50,13 +51,17 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--megabytes", type=float, default=8.3, help="of the matrices' products")
     args = parser.parse_args()
-    if layout(args.base) != layout(args.model):
+    config, block = read_config(args.base), read_config(args.model)["stance"]
+    # The split is a mask and no weight: it may change with an update.
+    if config["stance"] | {"split": 0, "storage": ""} != block | {"split": 0, "storage": ""}:
         raise SystemExit(f"{args.model} has another stance block than {args.base}: ship its weights whole")
     stored = {name for path in args.base.glob("model-*.safetensors") for name in load_file(path)}
     args.out.mkdir(parents=True, exist_ok=True)
     for path in args.base.iterdir():
         if path.name not in ("update.safetensors", "README.md", "head.json", "test_vectors.json"):
             shutil.copyfile(path, args.out / path.name)
+    config["stance"]["split"] = block["split"]
+    (args.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     # The difference is to what lies in model-*, not to what an earlier update made of it.
     (args.out / "update.safetensors").unlink(missing_ok=True)
     old = read_tensors(args.out)
