@@ -245,7 +245,11 @@ def long_corpus(corpus: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("kill", "code"),
-    [(signal.SIGKILL, -9), (signal.SIGINT, 130), pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow)],
+    [
+        (signal.SIGKILL, -9),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_run_goes_on_and_every_pair_is_scored_once(long_corpus: Path, kill: int, code: int) -> None:
     out = long_corpus / "out"
@@ -296,6 +300,7 @@ def test_an_interrupt_between_a_part_and_its_rows_writes_no_second_part(
         units.close()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(long_corpus: Path) -> None:
     out = long_corpus / "out"
     command = ("run", str(long_corpus / "articles"), "-c", str(long_corpus / "harbour.yaml"), "-o", str(out))
