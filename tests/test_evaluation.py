@@ -105,6 +105,7 @@ def test_bench_counts_what_it_scores(tmp_path: Path) -> None:
     assert figures["pairs_per_second"] > 0
 
 
+@pytest.mark.slow
 def test_the_export_gives_the_scorers_probabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import onnxruntime
 
