@@ -125,6 +125,19 @@ def test_folders_are_walked_in_order_and_say_what_they_pass_over(tmp_path: Path)
     assert articles(tmp_path / "README.md")[0].text == "What these files are."
 
 
+def test_markdown_says_its_title_and_date_in_front_matter(tmp_path: Path) -> None:
+    head = "---\ntitle: 'Lamp: out?'\ndate: 2021-03-09\ntags: [x, y]\n---\n"
+    write(tmp_path / "a.md", f"{head}\nThe trust asked for it.\n")
+    write(tmp_path / "b.md", "---\nThe trust asked for it.\n---\nNobody answered.\n")
+    write(tmp_path / "c.md", "---\ntitle: [unclosed\n---\nNobody answered.\n")
+    first, rule, broken = articles(tmp_path / "a.md") + articles(tmp_path / "b.md") + articles(tmp_path / "c.md")
+    assert (first.id, first.title, first.date, first.date_source) == ("a.md", "Lamp: out?", "2021-03-09", "record")
+    assert first.text.strip() == "The trust asked for it."
+    assert rule.text.startswith("---\nThe trust")
+    assert broken.text.endswith("Nobody answered.\n")
+    assert not rule.title + broken.title
+
+
 def test_links_are_followed_once_and_a_closed_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "in" / "a.txt", BODY)
     write(tmp_path / "else" / "b.txt", OTHER)

@@ -12,8 +12,11 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import yaml
 
 from stance.data import Article, Rejected
 from stance.errors import InputError
@@ -35,6 +38,7 @@ BATCH_ROWS = 64
 WITHOUT_TEXT = 100
 """Records without a text after which a JSONL file is taken for another kind of file."""
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 JSON_HINT = "expected one object a line; write them so, for instance with: jq -c '.[]' a.json > a.jsonl"
 
 
@@ -49,6 +53,24 @@ def read_text(stream: io.BufferedReader, name: str) -> Found:
         yield Rejected(name, "", TOO_LONG)
     else:
         yield Article(name, decode(data))
+
+
+def read_markdown(stream: io.BufferedReader, name: str) -> Found:
+    """A whole file as one article, its title, date, source and address from YAML front matter where it has some."""
+    for item in read_text(stream, name):
+        found = _FRONT_MATTER.match(item.text) if isinstance(item, Article) else None
+        try:
+            # All values as strings: a date stays as it was written.
+            tree = yaml.load(found[1], yaml.BaseLoader) if found else None
+        except yaml.YAMLError:
+            tree = None
+        if found and isinstance(tree, dict):
+            text = found.string[found.end() :]
+            record = {str(key): value for key, value in tree.items() if isinstance(value, str)} | {"text": text}
+            made = _record(record, find_columns(record), name, "the file")
+            yield replace(made, id=name, text=text) if isinstance(made, Article) else made
+        else:
+            yield item
 
 
 def read_page(stream: io.BufferedReader, name: str) -> Found:
@@ -234,7 +256,7 @@ def read_warc(stream: io.BufferedReader, name: str) -> Found:
 
 READERS: dict[str, Callable[[io.BufferedReader, str], Found]] = {
     ".txt": read_text,
-    ".md": read_text,
+    ".md": read_markdown,
     ".html": read_page,
     ".htm": read_page,
     ".jsonl": read_jsonl,
