@@ -4,7 +4,8 @@
 
 Propositions of the dev lines are scored as written and in other words whose label is known (invariance and
 directional tests: Ribeiro et al., ACL 2020): denied ("does not want": `stance.nli.wordings.negation`), in the words
-that recipes teach (`rewordings`, one of them each), and in words that no recipe teaches (below, one of them each).
+that recipes drill (`rewordings`, one of them each), and in words that they do not drill (below, one of them each;
+some of these stand here and there in the curriculum and the pairs).
 """
 
 import argparse

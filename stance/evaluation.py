@@ -82,6 +82,7 @@ def evaluate(
     result |= {
         "gold": [str(p) for p in gold_paths],
         "open": len(still_open),
+        "sampled": any(j.chosen for j in gold.judgements),
         "model": manifest["model"],
         "head": manifest["head"],
         "config": manifest["config"],
@@ -131,6 +132,7 @@ def compare_with_gold(
         by_article.setdefault(article, {})[index, key[1], key[2]] = label
     actors, issues = list(config.actors), list(config.issues)
     out: list[Unit] = []
+    sampled = {j.article for j in gold.judgements if j.chosen}  # Nobody read these whole: what is not judged is open.
     for item, readings, rows in pipeline.scored(store, units, config, resolver, fingerprint, Counter()):
         judged = by_article.get(item.article.id)
         if judged is None:
@@ -141,7 +143,8 @@ def compare_with_gold(
         }
         positions = {k for k, o in seen.items() if o.role != "accused" and o.stance != "none"}
         entailed = {(int(n), actors[a], issues[i]) for n, a, i in np.argwhere(np.nan_to_num(best).max(-1) >= ENTAILED)}
-        for index, actor, issue in sorted(set(judged) | positions | entailed):
+        beside = set() if item.article.id in sampled else positions | entailed
+        for index, actor, issue in sorted(set(judged) | beside):
             o = seen.get((index, actor, issue))
             place = index, actors.index(actor), issues.index(issue)
             support, oppose = both[place]
@@ -206,10 +209,11 @@ def as_rows(result: Mapping[str, Any]) -> list[list[str]]:
 def summary(result: Mapping[str, Any]) -> list[str]:
     """The other figures, a line each."""
     p, a = result["positions"], result["agreement"]["sentences"]
+    where = "among sampled sentences" if result["sampled"] else "in whole articles"
     lines = [
         f"{result['judgements']} judgements in {result['articles']} articles"
         + (f", {result['open']} of them not settled between coders and left out" if result["open"] else ""),
-        f"positions in whole articles: precision {_with_interval(p['precision'])}, recall "
+        f"positions {where}: precision {_with_interval(p['precision'])}, recall "
         f"{_with_interval(p['recall'])}, F1 {_with_interval(p['f1'])} (right {p['right']}, sign wrong "
         f"{p['sign_wrong']}, extra {p['extra']}, missed {p['missed']})",
         f"sign errors among positions found: {_with_interval(result['sign_errors_of_found'], percent=True)}",

@@ -1,5 +1,6 @@
 """Observations -> cells: actor x issue x period, with an interval and the sentences behind it."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,14 @@ def _year(text: str) -> str | None:
 
 def _all(text: str) -> str | None:
     return "all" if text else None
+
+
+_PERIOD = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-\d\d)?|-Q[1-4]|-W[0-5]\d)?|all")
+
+
+def is_period(text: str) -> bool:
+    """Whether it names a period of some kind, with or without observations: 2017, 2017-10, 2017-Q4, all."""
+    return _PERIOD.fullmatch(text) is not None
 
 
 PERIODS: dict[str, Callable[[str], str | None]] = {

@@ -16,7 +16,7 @@ from stance.changes import diff
 from stance.config import Config, load_config
 from stance.data import Cell, Observation
 from stance.errors import InputError
-from stance.matrix import PERIODS, cells, points, uncounted
+from stance.matrix import PERIODS, cells, is_period, points, uncounted
 from stance.page import data as page_data
 from stance.scores import Store, connect, sql_table
 from stance.turns import Turn, turns
@@ -121,6 +121,8 @@ def explain(out: Path, actor: str, issue: str, period: str | None, limit: int) -
         if period is None or any(in_period(o.date) == period for in_period in PERIODS.values())
     ]
     if period is not None and not found:
+        if not is_period(period):
+            raise InputError(f"{period!r} is no period; expected 2017, 2017-10, 2017-Q4, 2017-W43 or 2017-10-22")
         periods = sorted({o.date for o in stored_observations(out, actor, issue)})
         yield f"nothing in {period}; there are observations of {', '.join(periods) or 'no date'}"
         return

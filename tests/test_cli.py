@@ -34,6 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "code", "says"),
     [
         ("run nowhere.txt -c good.yaml -o out", 2, "nowhere.txt"),
+        ("run nowhere/ -c good.yaml -o out --model ./none", 2, "nowhere/ does not exist"),
         ("run article.txt -c nowhere.yaml -o out", 2, "nowhere.yaml"),
         ("run article.txt -c article.txt -o out", 2, "article.txt"),
         ("run article.txt -c good.yaml -o article.txt", 2, "is a file"),

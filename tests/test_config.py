@@ -240,7 +240,11 @@ def topic(support: list[str], oppose: list[str], **more: Actor) -> Config:
         (["{actor} wants x and y"], ["{actor} rejects x"], "support.0: '{actor} wants x and y' may hold two claims"),
         (["{actor} wants x; y"], ["{actor} rejects x"], "may hold two claims (';')"),
         (["{actor} does not reject x"], ["{actor} rejects x"], "denies twice ('not', 'reject')"),
-        (["{actor} does not want y"], ["{actor} does not want x"], "issues.i: both sides say `not`"),
+        (
+            ["{actor} does not want y"],
+            ["{actor} does not want x"],
+            "issues.i: both sides deny something ('{actor} does not want y'",
+        ),
         (["{actor} wants x" + " very" * 40], ["{actor} rejects x"], "has 43 words"),
         (["{actor} says Upland opposes x"], ["{actor} rejects x"], "gives the view of Upland (a)"),
         (["{actor} wants the x"], ["{actor} wants x."], "have the same words"),

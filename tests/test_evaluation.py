@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from stance.cli import app
 from stance.errors import ModelError
 from stance.nli import evaluation
-from stance.nli.examples import held_out
+from stance.nli.evaluation import groups
+from stance.nli.examples import held_out, premises_of, read_pairs
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,6 +79,8 @@ def test_the_command_on_pairs_and_passages(tmp_path: Path) -> None:
     [
         ('{"premise": "a", "hypothesis": "b", "label": "maybe"}', "label 'maybe'"),
         ('{"premise": "a", "label": 0}', "no column 'hypothesis'"),
+        ('{"premise": null, "hypothesis": "b", "label": 0}', "premise None"),
+        ('{"premise": "a", "hypothesis": "b", "label": 0.5}', "label 0.5"),
         ("not json", "expected a Parquet or JSONL file"),
     ],
 )
@@ -87,6 +90,26 @@ def test_a_file_that_is_not_for_this_is_refused(tmp_path: Path, content: str, me
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_rows_without_a_label_are_passed_over_and_numbers_may_be_floats(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "x.jsonl"
+    labels: list[object] = [2.0, -1, None, "-", "neutral"]
+    path.write_text("".join(json.dumps({"premise": "a", "hypothesis": "b", "label": x}) + "\n" for x in labels))
+    assert [row["label"] for row in read_pairs(str(path))] == ["contradiction", "neutral"]
+    assert caplog.messages == [f"{path}: 3 rows without a label passed over"]
+
+
+def test_premises_of_other_files_can_be_left_out(tmp_path: Path) -> None:
+    path, known = tmp_path / "x.jsonl", tmp_path / "known.jsonl"
+    path.write_text(
+        "".join(json.dumps({"premise": p, "hypothesis": "b", "label": 0}) + "\n" for p in ("Seen  it.", "New."))
+    )
+    known.write_text(json.dumps({"premise": "seen it.", "hypothesis": "c", "label": 1}) + "\n")
+    without = premises_of([str(known)])
+    assert [premise for premise, *_ in groups(str(path), dev=False, limit=None, without=without)] == ["New."]
 
 
 def test_one_premise_in_ten_is_held_out() -> None:

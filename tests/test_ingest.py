@@ -125,7 +125,7 @@ def test_folders_are_walked_in_order_and_say_what_they_pass_over(tmp_path: Path)
     assert articles(tmp_path / "README.md")[0].text == "What these files are."
 
 
-def test_markdown_says_its_title_and_date_in_front_matter(tmp_path: Path) -> None:
+def test_markdown_says_its_title_and_date_in_front_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     head = "---\ntitle: 'Lamp: out?'\ndate: 2021-03-09\ntags: [x, y]\n---\n"
     write(tmp_path / "a.md", f"{head}\nThe trust asked for it.\n")
     write(tmp_path / "b.md", "---\nThe trust asked for it.\n---\nNobody answered.\n")
@@ -136,6 +136,7 @@ def test_markdown_says_its_title_and_date_in_front_matter(tmp_path: Path) -> Non
     assert rule.text.startswith("---\nThe trust")
     assert broken.text.endswith("Nobody answered.\n")
     assert not rule.title + broken.title
+    assert [r.getMessage()[:40] for r in caplog.records] == ["c.md: what stands between its --- is no "]
 
 
 def test_links_are_followed_once_and_a_closed_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

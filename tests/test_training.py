@@ -192,6 +192,24 @@ def test_what_is_kept_back_is_never_taught(pairs: Path, start: Path) -> None:
     assert seen & asked == asked - kept_back
 
 
+def test_what_is_to_be_measured_on_is_never_taught(pairs: Path, start: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in pairs.read_text().splitlines()]
+    (tmp_path / "test.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows if "welcomed" in row["premise"])
+    )
+    r = recipe(start, pairs, unseen=[str(tmp_path / "test.jsonl")])
+    seen = {e.premise for e in itertools.islice(stream(r), 900)}
+    assert seen
+    assert not any("welcomed" in premise for premise in seen)
+
+
+def test_a_misspelt_file_of_a_later_source_is_told_at_once(pairs: Path, start: Path, tmp_path: Path) -> None:
+    late = {"kind": "pairs", "files": [str(tmp_path / "none.jsonl")], "after": 500}
+    r = recipe(start, pairs, sources=[{"kind": "pairs", "files": [str(pairs)]}, late])
+    with pytest.raises(InputError, match="no such file"):
+        training.train(r, tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("proposition", "denied"),
     [
@@ -205,6 +223,7 @@ def test_what_is_kept_back_is_never_taught(pairs: Path, start: Path) -> None:
         ("Peru does not foresee a ban", None),
         ("The bank met on Monday", None),
         ("Peru would pay if Chile says no", None),
+        ("Peru helps those who do not pay", None),
         ("The bank no longer wants a merger", None),
         ("Peru would refuse the loan", None),
         ("Peru's claims are rejected by Chile", None),

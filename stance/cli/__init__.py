@@ -73,6 +73,7 @@ def _score(
 ) -> None:
     from stance import pipeline, report, runs
     from stance.config import load_config
+    from stance.ingest import read_articles
     from stance.matrix import check_options
     from stance.nli import load_scorer
 
@@ -80,6 +81,7 @@ def _score(
     loaded = load_config(config)
     options = pipeline.settings(out, gate=gate, period=period, aggregation=aggregation, min_sentences=min_sentences)
     check_options(options["period"], options["aggregation"])
+    read_articles(inputs, metadata)  # Misspelt names are told before the model is loaded; nothing is read yet.
     scorer = load_scorer(model, dtype=dtype, threads=threads)
     with bar() as progress:
         manifest = pipeline.run(

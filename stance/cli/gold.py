@@ -195,7 +195,7 @@ def gold_merge(
     """Add judgements to a gold file; the same twice changes nothing, contradictions are told and not taken."""
     from stance import gold as g
 
-    have: list[Judgement | CellJudgement] = g.read_coded(into, None) if into.exists() else []
+    have: list[Judgement | CellJudgement] = g.read_coded(into, None) if into.exists() and into.stat().st_size else []
     before = len(have)
     conflicts: list[str] = []
     for path in files:

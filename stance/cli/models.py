@@ -76,6 +76,10 @@ def model_eval(
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many premises of a file, drawn at random.")
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out premises that this file of pairs has (what a model was trained on); repeatable."),
+    ] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
     dtype: Number = "auto",
     threads: Threads = None,
@@ -85,11 +89,11 @@ def model_eval(
 
     from stance.nli import load_scorer
     from stance.nli.evaluation import as_rows, evaluate_files
-    from stance.nli.examples import files_of
+    from stance.nli.examples import files_of, premises_of
 
     names = files_of(files)
     scorer = load_scorer(model, dtype=dtype, threads=threads)
-    figures = evaluate_files(names, scorer, dev=held_out, limit=limit)
+    figures = evaluate_files(names, scorer, dev=held_out, limit=limit, without=premises_of(without or ()))
     table = Table(box=None)
     for k, column in enumerate(("", "pairs", "accuracy", "macro-F1", "sign errors", "ECE")):
         table.add_column(column, justify="right" if k else "left")
@@ -105,6 +109,7 @@ def model_eval(
             "model": scorer.describe(),
             "held_out": held_out,
             "limit": limit,
+            "without": without or [],
             "files": [asdict(f) for f in figures],
         }
         json_out.write_text(json.dumps(payload, indent=1) + "\n", encoding="utf-8")

@@ -41,8 +41,12 @@ def _issue(place: str, issue: Issue, config: Config) -> Iterator[str]:
         for k, template in enumerate(getattr(issue.propositions, side)):
             for remark in _template(template, config):
                 yield f"{place}.{side}.{k}: {template!r} {remark}"
-    if any(map(_NOT.search, support)) and any(map(_NOT.search, oppose)):
-        yield f"{place}: both sides say `not`; say one of them without, or the model may lose the sign"
+    denied = [next((f"{t!r}" for t in side if _NOT.search(t)), None) for side in (support, oppose)]
+    if all(denied):
+        yield (
+            f"{place}: both sides deny something ({denied[0]}, {denied[1]}); say one of them without, or the model may "
+            "lose the sign"
+        )
     words = {side: {_words(t): t for t in getattr(issue.propositions, side)} for side in SIDES}
     for same in words["support"].keys() & words["oppose"].keys():
         yield (

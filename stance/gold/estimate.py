@@ -7,7 +7,7 @@ Angelopoulos, Duchi & Zrnic 2023).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +104,9 @@ def estimates(
         estimate = None
         if min(len(set(articles)), len(set(others))) >= 2:
             gold = [value for value, _ in judged]
-            estimate = ppi_mean(gold, [o.value for _, o in judged], articles, [o.value for o in rest], others)
+            m = ppi_mean(gold, [o.value for _, o in judged], articles, [o.value for o in rest], others)
+            value, low, high = (max(-1.0, min(1.0, x)) for x in (m.value, m.low, m.high))  # No sentence shows more.
+            estimate = replace(m, value=value, low=low, high=high)
         out.append((actor, issue, naive_mean([o.value for o in found], [o.article_id for o in found]), estimate))
     return out
 

@@ -89,7 +89,7 @@ def read_coded(path: Path, coder: str | None) -> list[Judgement | CellJudgement]
     """Judgements of a file: gold as it is, or what doccano (JSONL) or Label Studio (JSON) export of `sample`'s tasks.
 
     What the tools export names no coder of ours: `coder` does. Tasks not labelled yet are passed over. Raises
-    InputError.
+    InputError, also where none is.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -104,6 +104,15 @@ def read_coded(path: Path, coder: str | None) -> list[Judgement | CellJudgement]
         raise InputError(
             f"{path}: cannot be read ({error!r}); expected gold lines, or what doccano or Label Studio exports"
         ) from error
+    wanted = ("article", "start", "end", "sentence", "actor", "issue")
+    for number, record in enumerate(records, 1):
+        if missing := [k for k in wanted if k not in record]:
+            raise InputError(
+                f"{path}:{number}: has no {', '.join(missing)}; expected gold lines, or what doccano or Label Studio "
+                "export of the tasks that `stance gold sample` wrote"
+            )
+    if not any(record.get("label") for record in records):
+        raise InputError(f"{path}: {len(records)} tasks, none of them labelled; label some first")
     if not coder:
         raise InputError(f"{path} does not say who judged; name the coder with --coder")
     out: list[Judgement | CellJudgement] = []
@@ -114,7 +123,7 @@ def read_coded(path: Path, coder: str | None) -> list[Judgement | CellJudgement]
             continue
         if len(labels) > 1:
             raise InputError(f"{path}:{number}: {len(labels)} labels ({', '.join(labels)}); keep one")
-        fields = {k: record.get(k) for k in ("article", "start", "end", "sentence", "actor", "issue", "chosen")}
+        fields = {k: record.get(k) for k in (*wanted, "chosen")}
         try:
             out.append(Judgement.model_validate(fields | {"label": labels[0], "coder": coder, "date": _today(record)}))
         except ValidationError as error:

@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 from stance.data import Article, Rejected
 from stance.errors import InputError
 from stance.ingest.cleaning import clean
-from stance.ingest.dates import parse_date
+from stance.ingest.dates import parse_date, read_two_ways
 from stance.ingest.decoding import decode, mend, one_line, why_binary
 from stance.ingest.hub import is_saved_dataset, read_dataset
 from stance.ingest.ids import marked
@@ -201,6 +201,7 @@ class _Metadata:
         self.path = path
         self.rows: dict[str, dict[str, str]] = {}
         self.unused: set[str] = set()
+        self.others: list[str] = []
         if path is None:
             return
         try:
@@ -220,8 +221,7 @@ class _Metadata:
         if "file" not in columns:
             expected = ", ".join(METADATA_COLUMNS)
             raise InputError(f"{path}: no column `file` among: {', '.join(columns) or 'none'}; expected {expected}")
-        if others := [column for column in columns if column not in METADATA_COLUMNS]:
-            log.warning("%s: columns that are not used: %s", path, ", ".join(others))
+        self.others = [column for column in columns if column not in METADATA_COLUMNS]
         for number, row in enumerate(rows, start=1):
             if row.get(None):
                 raise InputError(
@@ -246,6 +246,8 @@ class _Metadata:
         return self.rows[key]
 
     def report(self) -> None:
+        if self.others:
+            log.warning("%s: columns that are not used: %s", self.path, ", ".join(self.others))
         if self.unused:
             some = ", ".join(sorted(self.unused)[:5]) + (", ..." if len(self.unused) > 5 else "")
             log.warning("%s: %d rows name no article that was read: %s", self.path, len(self.unused), some)
@@ -287,7 +289,8 @@ def _prepare(article: Article, row: dict[str, str], languages: frozenset[str]) -
         if value and not date:
             date, date_source = parse_date(value), origin
             if not date:
-                log.warning("%s: the date %r (%s) cannot be read; expected YYYY-MM-DD", article.id, value, origin)
+                fault = "can be read in two ways" if read_two_ways(value) else "cannot be read"
+                log.warning("%s: the date %r (%s) %s; expected YYYY-MM-DD", article.id, value, origin, fault)
     return replace(article, title=title, date=date, date_source=date_source if date else "", drops=drops)
 
 

@@ -71,6 +71,12 @@ def parse_date(value: object) -> str:
         return ""
 
 
+def read_two_ways(value: str) -> bool:
+    """Whether a date that `parse_date` does not take is one of two: 03/04/2017."""
+    found = SLASHED.fullmatch(value.strip())
+    return found is not None and not parse_date(value) and all(1 <= int(part) <= 12 for part in found.groups()[:2])
+
+
 def find_date(text: str) -> str:
     """The first written date with a year in a short line, as an ISO date; empty if there is none."""
     for pattern in PATTERNS:

@@ -7,6 +7,7 @@ import csv
 import datetime
 import io
 import json
+import logging
 import re
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ from stance.errors import InputError
 from stance.ingest.decoding import MAX_BYTES, MAX_CHARS, TOO_LONG, decode, lines, mend, one_line
 from stance.ingest.pages import fragment, page, plain
 
+log = logging.getLogger(__name__)
 Found = Iterator[Article | Rejected]
 
 # What a record's fields may be called, the preferred name first; case is ignored.
@@ -62,7 +64,14 @@ def read_markdown(stream: io.BufferedReader, name: str) -> Found:
         try:
             # All values as strings: a date stays as it was written.
             tree = yaml.load(found[1], yaml.BaseLoader) if found else None
-        except yaml.YAMLError:
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            log.warning(
+                "%s: what stands between its --- is no YAML%s and is read as text, its date not at all; put quotation "
+                "marks around values",
+                name,
+                f" (line {mark.line + 2})" if mark else "",
+            )
             tree = None
         if found and isinstance(tree, dict):
             text = found.string[found.end() :]

@@ -1,7 +1,7 @@
 """A model against labelled premises and hypotheses: accuracy, macro-F1, wrong signs, calibration."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from stance.calibration import calibration_error
 from stance.errors import InputError
 from stance.nli import Scorer, Scores
 from stance.nli.curriculum import is_dev, passage
-from stance.nli.examples import ALLOWED, event_example, held_out, read_pairs
+from stance.nli.examples import ALLOWED, bare, event_example, held_out, read_pairs
 
 Group = tuple[str, list[str], list[tuple[int, ...]]]
 """A premise, its hypotheses, and for each the labels that are right."""
@@ -46,14 +46,23 @@ class Figures:
     refused: int
 
 
-def groups(name: str, *, dev: bool, limit: int | None, context: bool = False, seed: int = 0) -> list[Group]:
+def groups(
+    name: str,
+    *,
+    dev: bool,
+    limit: int | None,
+    context: bool = False,
+    seed: int = 0,
+    without: Collection[str] = frozenset(),
+) -> list[Group]:
     """What a file asks, by premise: passages of the curriculum (`propositions`), PLOVER rows (`label_raw`), or pairs.
 
     `dev`: only what no recipe trains on (a curriculum's dev lines, held-out premises of other files). `limit`: at most
-    so many premises, drawn with `seed`. `context`: the model knows the mark between context and premise.
+    so many premises, drawn with `seed`. `context`: the model knows the mark between context and premise. `without`:
+    premises (`bare`) that are left out.
     Raises InputError.
     """
-    found = list(_groups(name, dev, context))
+    found = [group for group in _groups(name, dev, context) if not without or bare(group[0]) not in without]
     if limit is not None and limit < len(found):
         found = random.Random(seed).sample(found, limit)
     return found
@@ -86,9 +95,12 @@ def _groups(name: str, dev: bool, context: bool) -> Iterator[Group]:
         yield premise, [r["hypothesis"] for r in rows], [ALLOWED[r["label"]] for r in rows]
 
 
-def evaluate_files(names: Sequence[str], scorer: Scorer, *, dev: bool, limit: int | None) -> list[Figures]:
-    """Figures of every file, and of all together (by pair) where there are several of three classes."""
-    each = [(name, *_readable(groups(name, dev=dev, limit=limit, context=scorer.context), scorer)) for name in names]
+def evaluate_files(
+    names: Sequence[str], scorer: Scorer, *, dev: bool, limit: int | None, without: Collection[str] = frozenset()
+) -> list[Figures]:
+    """Figures of every file, and of all together (by pair) where there are several of three classes; see `groups`."""
+    asked = [groups(name, dev=dev, limit=limit, context=scorer.context, without=without) for name in names]
+    each = [(name, *_readable(found, scorer)) for name, found in zip(names, asked, strict=True)]
     empty = [name for name, found, _ in each if not found]
     if empty:
         raise InputError(f"{empty[0]}: nothing to measure{' among what is held out' if dev else ''}; name other files")

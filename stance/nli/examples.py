@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import logging
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -20,9 +22,12 @@ from stance.nli.curriculum import Marked, lines, marked, passage
 from stance.nli.recipe import Recipe, Source
 from stance.nli.wordings import negation, rewordings
 
+log = logging.getLogger(__name__)
 ENTAILMENT, NEUTRAL, CONTRADICTION = (0,), (1,), (2,)
 ALLOWED = {name: (k,) for k, name in enumerate(LABELS)} | {"not_entailment": (1, 2)}
 """Labels of pair files -> places in LABELS that are right."""
+UNLABELLED = {"None", "", "-", "-1", "-1.0", "nan"}
+"""What stands where annotators did not agree (SNLI) or a table has a gap."""
 PAIRS_AT_ONCE = 12
 """Hypotheses of a premise that stand in one example at most."""
 
@@ -43,13 +48,24 @@ class Example:
 
 def held_out(premise: str) -> bool:
     """Whether a premise of a pair file is dev (one in ten, by its hash): never trained on, whatever the recipe."""
-    return hashlib.sha256(" ".join(premise.casefold().split()).encode()).digest()[0] % 10 == 0
+    return hashlib.sha256(bare(premise).encode()).digest()[0] % 10 == 0
+
+
+def bare(premise: str) -> str:
+    """A premise by which its copies are known: without capitals and with single spaces."""
+    return " ".join(premise.casefold().split())
+
+
+def premises_of(patterns: Sequence[str]) -> set[str]:
+    """All premises of pair files, `bare`."""
+    return {bare(row["premise"]) for name in files_of(list(patterns)) for row in read_pairs(name)}
 
 
 def read_pairs(name: str) -> Iterator[dict[str, Any]]:
     """Rows of a Parquet or JSONL file, or of `datasets`' `NAME:SPLIT`, with premise, hypothesis, label (and more).
 
-    Raises InputError if it cannot be read or lacks a column.
+    Rows without a label are passed over, and their number told. Raises InputError if it cannot be read or lacks a
+    column.
     """
     path = Path(name)
     rows: Iterator[dict[str, Any]]
@@ -65,16 +81,24 @@ def read_pairs(name: str) -> Iterator[dict[str, Any]]:
 
             dataset, _, split = name.partition(":")
             rows = iter(datasets.load_dataset(dataset, split=split or "train", streaming=True))
+        unlabelled = 0
         for number, row in enumerate(rows, 1):
-            missing = {"premise", "hypothesis", "label"} - set(row)
             label = row.get("label")
-            if missing or (str(label) not in ALLOWED and label not in range(3)):
-                what = f"no column {sorted(missing)[0]!r}" if missing else f"label {label!r}"
+            faults = [f"no column {k!r}" for k in ("premise", "hypothesis", "label") if k not in row]
+            faults += [f"{k} {row[k]!r}" for k in ("premise", "hypothesis") if k in row and not isinstance(row[k], str)]
+            if not faults and str(label) in UNLABELLED:
+                unlabelled += 1
+                continue
+            if not faults and str(label) not in ALLOWED and label not in range(3):
+                faults = [f"label {label!r}"]
+            if faults:
                 raise InputError(
-                    f"{name}: row {number}: {what}; expected premise, hypothesis, label ({', '.join(ALLOWED)}; or "
+                    f"{name}: row {number}: {faults[0]}; expected premise, hypothesis, label ({', '.join(ALLOWED)}; or "
                     f"0 to 2 for the first three)"
                 )
-            yield row | {"label": label if str(label) in ALLOWED else LABELS[int(str(label))]}
+            yield row | {"label": label if str(label) in ALLOWED else LABELS[int(label)]}  # type: ignore[arg-type]
+        if unlabelled:
+            log.warning("%s: %d rows without a label passed over", name, unlabelled)
     except InputError:
         raise
     except Exception as error:  # pyarrow, json and the hub raise many types
@@ -102,13 +126,14 @@ def stream(recipe: Recipe) -> Iterator[Example]:
         for k, source in enumerate(recipe.sources)
     ]
     doubts = [random.Random(f"{recipe.seed} {k} negated") for k in range(len(sources))]
+    unseen = premises_of(recipe.unseen)
     given = 0
     levels: dict[int, float] = {}
     while True:
         joining = [k for k, s in enumerate(recipe.sources) if k not in levels and s.after <= given]
         levels |= dict.fromkeys(joining, min(levels.values(), default=0.0))
         behind = min(levels, key=lambda k: (levels[k], k))
-        example = next(sources[behind])
+        example = next(e for e in sources[behind] if not unseen or bare(e.premise) not in unseen)
         if recipe.sources[behind].negated or recipe.sources[behind].reworded:
             example = _otherwise(example, recipe.sources[behind], doubts[behind])
         given += len(example.hypotheses)
@@ -235,7 +260,7 @@ def _renamed(texts: list[str], article: Marked, labels: list[str], rng: random.R
     own = [a.label for a in article.config.actors.values()]
     old = rng.choice(own)
     new = rng.choice([x for x in labels if x not in own] or own)
-    return [text.replace(old, new) for text in texts]
+    return [re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: new, text) for text in texts]
 
 
 _EVENTS: dict[str, tuple[str, ...]] = {

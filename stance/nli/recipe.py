@@ -76,6 +76,9 @@ class Recipe(_Strict):
     row_tokens: int = Field(384, ge=64)
     bf16: bool = False
     """On a processor (a CUDA device always computes in bf16)."""
+    unseen: list[str] = []
+    """Pair files to be measured on later: no source teaches a premise of theirs (LingNLI has a sixth of those of MNLI's
+    dev)."""
     teachers: list[Path] = []
     """Model folders whose probabilities are learnt beside the labels."""
     soft_weight: float = Field(0.5, ge=0, le=1)

@@ -67,6 +67,8 @@ def train(
     """
     if threads:
         torch.set_num_threads(threads)
+    for source in recipe.sources:
+        files_of(source.files)  # Also of those that join later: a misspelt name ends no run halfway.
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model, tokenizer = read_model(recipe.start)
@@ -80,6 +82,9 @@ def train(
         parameters.values(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
     )
     done = _resume(out / "checkpoint", recipe, parameters, optimiser)
+    end = min(recipe.stop or recipe.steps, recipe.steps)
+    if done >= end and (out / "model" / "config.json").exists():
+        return out / "model"  # Its weights may have a temperature by now (`eval/finish_model.py`).
     teachers = [load_scorer(str(t)) for t in recipe.teachers]
     packer = Packer(tokenizer, recipe)
     saved = time.monotonic()
@@ -89,7 +94,7 @@ def train(
     smooth = entries[-1]["smooth"] if entries else None
     log = (out / "log.jsonl").open("w", encoding="utf-8")
     log.writelines(json.dumps(entry) + "\n" for entry in entries)
-    end = min(recipe.stop or recipe.steps, recipe.steps)
+    log.flush()
     for step, (rows, examples) in enumerate(packer.steps(stream(recipe))):
         if step >= end:
             break

@@ -12,7 +12,11 @@ from torch import Tensor
 
 from stance.errors import ModelError
 
-HASHED = (".safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "config.json")
+HASHED = (
+    ".safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "config.json",
+    # What a folder without tokenizer.json has its tokenizer made from.
+    "vocab.json", "merges.txt", "spm.model", "sentencepiece.bpe.model", "added_tokens.json", "special_tokens_map.json",
+)  # fmt: skip
 
 
 def digest(folder: Path) -> str:

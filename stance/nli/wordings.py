@@ -15,7 +15,9 @@ _MANY = ("accept", "agree", "oppose", "refuse", "reject", "want")
 
 
 _SUBORDINATE = re.compile(
-    r"\b(if|unless|until|before|whether|than|as long as|whatever|no longer|never|nobody|none|neither|nor)\b", re.I
+    r"\b(if|unless|until|before|whether|than|as long as|whatever|no longer|never|nobody|none|neither|nor|who|whose|"
+    r"whom|which)\b",
+    re.IGNORECASE,
 )
 _HELPERS = ("to", "not", "did", "will", "would", "shall", "should", "can", "could", "may", "might", "must")
 
@@ -44,7 +46,9 @@ def negation(proposition: str) -> str | None:
     return None
 
 
-FAVOUR = re.compile(r"(?P<who>.+?) (?:supports|is in favour of|favours|backs|is for) (?P<what>.+?)\.?")
+FAVOUR = re.compile(
+    r"(?P<who>.+?) (?:supports|is in favour of|favours|backs(?! away| down| off| out)|is for) (?P<what>.+?)\.?"
+)
 AGAINST = re.compile(r"(?P<who>.+?) (?:opposes|is against|objects to|rejects) (?P<what>.+?)\.?")
 _SIDES = (
     (
