@@ -219,7 +219,7 @@ def _sentence(
     gold = {(a, i): s for (_, n, a, i), s in article.gold.items() if n == number}
     accused = {(a, i) for (_, n, a, i) in article.accused if n == number}
     earlier = {(a, i) for (_, n, a, i) in article.gold if lead is not None and n == article.place[lead]}
-    if not gold and not accused and rng.random() < 0.4:
+    if not gold and not accused and rng.random() < 0.6:
         return
     wanted = propositions(article.config)
     before = None if lead is None else article.readings[lead]
@@ -241,8 +241,9 @@ def _sentence(
                 far.append((p.text, NEUTRAL))
         if len(positive) > 9:
             positive = rng.sample(positive, 9)
-        chosen = positive + rng.sample(near, min(len(near), 6))
-        chosen += rng.sample(far, min(len(far), max(3, 9 - len(chosen))))
+        # What is found and marked by nobody stands for the most part beside a position: its actor, its issue.
+        chosen = positive + rng.sample(near, min(len(near), 9))
+        chosen += rng.sample(far, min(len(far), max(2, 9 - len(chosen))))
         if actors is None:
             own = [a.label for a in article.config.actors.values()]
             chosen.append((rng.choice(templates).replace("{actor}", rng.choice(own)), NEUTRAL))
