@@ -223,7 +223,8 @@ def _sentence(
         return
     wanted = propositions(article.config)
     before = None if lead is None else article.readings[lead]
-    for premise, actors in Resolver(article.config).premises(article.readings[k], before):
+    read = Resolver(article.config).premises(article.readings[k], before)
+    for premise, actors in read if before is None else read[:1]:  # Behind another the sentence is read whole.
         positive: list[tuple[str, tuple[int, ...]]] = []
         near: list[tuple[str, tuple[int, ...]]] = []
         far: list[tuple[str, tuple[int, ...]]] = []
