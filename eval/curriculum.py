@@ -25,6 +25,7 @@ from stance.data import Observation
 from stance.nli import DEFAULT_MODEL, Scorer, Scores, load_scorer
 from stance.nli.curriculum import Key, Marked, marked
 from stance.observe import Judge
+from stance.pipeline import views
 
 
 def lines(files: list[Path], numbers: set[int]) -> Iterator[str]:
@@ -37,24 +38,18 @@ def lines(files: list[Path], numbers: set[int]) -> Iterator[str]:
 
 def scored(item: Marked, scorer: Scorer, cache: Path | None) -> list[Scores]:
     """The scores of every sentence x proposition about the actors in it (NaN for the others, whose positions are never
-    found), kept in `cache` (a file a premise) if one is given."""
+    found), kept in `cache` (a file a premise) if one is given; means of `pipeline.views`, as in the pipeline."""
     wanted = propositions(item.config)
     texts = list(dict.fromkeys(p.text for p in wanted))
     column = {text: k for k, text in enumerate(texts)}
-    resolver = Resolver(item.config)
-    read = [resolver.premises(reading) for reading in item.readings]
-    items = [
-        (premise, list(dict.fromkeys(p.text for p in wanted if p.actor in (actors or reading.present()))))
-        for sentence, reading in zip(read, item.readings, strict=True)
-        for premise, actors in sentence
-    ]
+    read = list(views(Resolver(item.config), item.readings, scorer.context))
+    asked = [list(dict.fromkeys(p.text for p in wanted if p.actor in r.present())) for r in item.readings]
+    items = [(premise, own) for sentence, own in zip(read, asked, strict=True) for premise in sentence]
     results = iter(_cached(items, scorer, cache))
-    asked = iter(items)
     rows = []
-    for sentence in read:
+    for sentence, own in zip(read, asked, strict=True):
         row = np.full((len(texts), 3), np.nan, np.float32)
-        for _ in sentence:
-            row[[column[text] for text in next(asked)[1]]] = next(results)
+        row[[column[text] for text in own]] = sum(next(results) for _ in sentence) / len(sentence)
         rows.append(row)
     return rows
 

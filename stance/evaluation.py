@@ -71,9 +71,10 @@ def evaluate(
     manifest = pipeline.run(out, config_path, scorer, inputs=inputs, metadata=metadata, progress=progress, **options)
     with Store(out, config.name) as store:
         resolver, judge = Resolver(config), Judge(config, scorer)
-        units = Units(store, pipeline.premises(store, resolver, propositions(config), gate=gate))
+        wanted = propositions(config)
+        units = Units(store, pipeline.premises(store, resolver, wanted, context=scorer.context, gate=gate))
         try:
-            found = compare_with_gold(gold, config, store, units, judge, resolver, scorer.fingerprint)
+            found = compare_with_gold(gold, config, store, units, judge, resolver, scorer)
         finally:
             units.close()
     _, still_open = settled(gold.judgements)
@@ -120,7 +121,7 @@ def _cells(out: Path, config: Config, manifest: dict[str, Any], judged: Iterable
 
 
 def compare_with_gold(
-    gold: Gold, config: Config, store: Store, units: Units, judge: Judge, resolver: Resolver, fingerprint: str
+    gold: Gold, config: Config, store: Store, units: Units, judge: Judge, resolver: Resolver, scorer: Scorer
 ) -> list[Unit]:
     """Every judgement with what the pipeline makes of it; beside them every position found, and every one that the
     propositions alone would find, in gold's articles."""
@@ -133,7 +134,7 @@ def compare_with_gold(
     actors, issues = list(config.actors), list(config.issues)
     out: list[Unit] = []
     sampled = {j.article for j in gold.judgements if j.chosen}  # Nobody read these whole: what is not judged is open.
-    for item, readings, rows in pipeline.scored(store, units, config, resolver, fingerprint, Counter()):
+    for item, readings, rows in pipeline.scored(store, units, config, resolver, scorer, Counter()):
         judged = by_article.get(item.article.id)
         if judged is None:
             continue

@@ -120,14 +120,14 @@ class Judge:
             stored = json.loads(self.path.read_text(encoding="utf-8"))
             self.weights = np.array([stored["weights"][name] for name in FEATURES], float)
             self.intercept, self.threshold = float(stored["intercept"]), float(stored["threshold"])
-            self.further = float(stored["further"])
+            self.further, self.apart = float(stored["further"]), float(stored["apart"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{self.path} is missing or damaged ({error!r}); make it with eval/fit_head.py") from error
 
     def describe(self) -> dict[str, object]:
         """For the manifest."""
         sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return {"sha256": sha256, "threshold": self.threshold, "further": self.further}
+        return {"sha256": sha256, "threshold": self.threshold, "further": self.further, "apart": self.apart}
 
     def probabilities(self, readings: Sequence[Reading], scores: Sequence[Scores]) -> Array:
         """P(the sentence shows the actor on that side), shape (sentences, actors, issues, 2); NaN as in `features`.
@@ -155,7 +155,7 @@ class Judge:
             for m in r.mentions
             if m.how == "carried" and m.actor in r.voices
         }
-        for n, a, i in np.argwhere(held(both.max(-1), self.threshold, self.further)):
+        for n, a, i in np.argwhere(held(both, self.threshold, self.further, self.apart)):
             support, oppose = (float(p) for p in both[n, a, i])
             # Never `mixed`: two sentences in a thousand are, and of 53 where both sides were likely the surer was right
             # in 30 and both in none.
@@ -182,14 +182,16 @@ class Judge:
             )
 
 
-def held(surest: Array, threshold: float, further: float) -> NDArray[np.bool_]:
-    """Which positions count, from the surer side's probability, shape (sentences, actors, issues) in and out.
+def held(both: Array, threshold: float, further: float, apart: float) -> NDArray[np.bool_]:
+    """Which positions count, shape (sentences, actors, issues), from the sides' probabilities, (..., 2).
 
     An actor's surest issue in a sentence from `threshold` on; a further one from `further` on: most positions found on
-    a neighbouring issue beside the right one were not there.
+    a neighbouring issue beside the right one were not there. And none whose surer side is less than `apart` times as
+    likely as the other: no position is better than one on the wrong side.
     """
+    surest = both.max(-1)
     first = surest == surest.max(2, keepdims=True)
-    return np.asarray((surest >= threshold) & (first | (surest >= further)))
+    return np.asarray((surest >= threshold) & (first | (surest >= further)) & (surest >= apart * both.min(-1)))
 
 
 def _features(readings: Sequence[Reading], dense: Array, actors: Sequence[str], shared: Array) -> Array:

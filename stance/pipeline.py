@@ -75,21 +75,27 @@ def readings(store: Store, resolver: Resolver) -> Iterator[tuple[Stored, list[Re
             yield item, resolver.read(item.sentences, item.article.date, item.article.title)
 
 
+def views(resolver: Resolver, sentences_read: Sequence[Reading], context: bool) -> Iterator[list[str]]:
+    """What the model reads of each sentence of an article: the sentence, and (a model that knows `context`) the same
+    behind the one before: there stands what "the offer" is, and alone no other sentence misleads."""
+    for before, reading in zip([None, *sentences_read], sentences_read, strict=False):
+        yield [resolver.premise(reading)] + ([resolver.premise(reading, before)] if context and before else [])
+
+
 def premises(
-    store: Store, resolver: Resolver, wanted: Sequence[Proposition], *, gate: bool = False
+    store: Store, resolver: Resolver, wanted: Sequence[Proposition], *, context: bool, gate: bool = False
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The premises of every sentence with the hypotheses they meet: all of them, or with `gate` those about actors that
-    the sentence names or stands for, since a position of any other is never found (stance.observe)."""
+    """The premises of every sentence (`views`) with the hypotheses they meet: all of them, or with `gate` those about
+    actors that the sentence names or stands for, since a position of any other is never found (stance.observe)."""
     everything = tuple(dict.fromkeys(p.text for p in wanted))
     for _, read_sentences in readings(store, resolver):
-        for reading in read_sentences:
+        for reading, texts_read in zip(read_sentences, views(resolver, read_sentences, context), strict=True):
             texts = everything
             if gate:
                 present = reading.present()
                 texts = tuple(dict.fromkeys(p.text for p in wanted if p.actor in present))
-            for premise, actors in resolver.premises(reading):
-                own = tuple(dict.fromkeys(p.text for p in wanted if actors and p.actor in actors))
-                yield premise, texts if actors is None else own
+            for premise in texts_read:
+                yield premise, texts
 
 
 def score(units: Units, scorer: Scorer, progress: Progress | None = None) -> int:
@@ -130,7 +136,7 @@ def bench(
     and the seconds all of them would take."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "run", config.name) as store:
         read(store, inputs, metadata, replace=False)
-        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config))))
+        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config), context=scorer.context)))
     if not items:
         raise InputError("no sentence could be read from these inputs; expected articles in a format that README lists")
     total = sum(len(hypotheses) for _, hypotheses in items)
@@ -152,19 +158,20 @@ def bench(
 
 
 def scored(
-    store: Store, units: Units, config: Config, resolver: Resolver, fingerprint: str, clipped: Counter[str]
+    store: Store, units: Units, config: Config, resolver: Resolver, scorer: Scorer, clipped: Counter[str]
 ) -> Iterator[tuple[Stored, list[Reading], list[Scores]]]:
-    """Every article with its sentences as read and their scores (propositions, 3), clause by clause where clauses were
-    scored apart; counts sentences cut for the model, by article, in `clipped`."""
+    """Every article with its sentences as read and their scores (propositions, 3), means of their `views`; counts
+    sentences cut for the model, by article, in `clipped`."""
     hypotheses = list(dict.fromkeys(p.text for p in propositions(config)))
-    scores = units.read(fingerprint, hypotheses)
+    scores = units.read(scorer.fingerprint, hypotheses)
     for item, read_sentences in readings(store, resolver):
         rows = []
-        for reading in read_sentences:
+        for number in range(len(read_sentences)):
             row, cut = next(scores)
-            for _ in resolver.premises(reading)[1:]:
-                clause, _ = next(scores)
-                row = np.where(np.isnan(clause), row, clause)
+            if scorer.context and number:
+                behind, short = next(scores)
+                # Where the two together are too long, the end of the sentence itself was not read.
+                row = row if short else (row + behind) / np.float32(2)
             rows.append(row)
             clipped[item.article.id] += cut
         yield item, read_sentences, rows
@@ -237,13 +244,14 @@ def run(
         kept = store.root / "config.yaml"
         if config_path.resolve() != kept.resolve():
             shutil.copyfile(config_path, kept)
-        units = Units(store, premises(store, resolver, propositions(config), gate=gate))
+        wanted = propositions(config)
+        units = Units(store, premises(store, resolver, wanted, context=scorer.context, gate=gate))
         try:
             pairs = score(units, scorer, progress)
             clipped: Counter[str] = Counter()
             observed = (
                 observation
-                for item, read_sentences, rows in scored(store, units, config, resolver, scorer.fingerprint, clipped)
+                for item, read_sentences, rows in scored(store, units, config, resolver, scorer, clipped)
                 for observation in judge.observe(item.article, read_sentences, rows, item.copy_of)
             )
             report.write_observations(observed, out)

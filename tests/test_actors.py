@@ -88,17 +88,6 @@ def test_two_clauses_have_two_voices() -> None:
     assert reading.voices == {"norland", "sudmark"}
 
 
-def test_two_clauses_are_read_apart_for_those_who_head_them() -> None:
-    reading = read("The US alleges that rebels hide in Norland – a charge Kestrel Palace vehemently denies.")[0]
-    whole, first = RESOLVER.premises(reading)
-    assert whole[1] is None
-    assert first == ("The US (United States) alleges that rebels hide in Norland", {"us"})
-    # "A charge Kestrel Palace denies" says nothing by itself: Norland is judged by the whole.
-    *_, second = RESOLVER.premises(read("The US backs the plan, while Kestrel Palace vehemently opposes it.")[0])
-    assert second == ("Kestrel Palace (Norland) vehemently opposes it.", {"norland"})
-    assert len(RESOLVER.premises(read("Norland said that it would stay, and that was that.")[0])) == 1
-
-
 def test_the_accused_is_not_heard_though_it_speaks_in_another_clause() -> None:
     reading = read("Sudmark accuses Norland of bad faith, while Norland maintains that it kept its word.")[0]
     assert reading.accused == {"norland"}
@@ -283,9 +272,8 @@ def test_any_text_is_read_with_mentions_inside_it(text: str, name: str) -> None:
 
 def test_a_model_that_reads_context_gets_the_sentence_before_behind_its_mark() -> None:
     first, second = read("Norland said that it would stay.", "Its minister did not say for how long.")
-    (premise, _), *_ = RESOLVER.premises(second, first)
-    before, mark, own = premise.partition(f" {CONTEXT_MARK} ")
+    before, mark, own = RESOLVER.premise(second, first).partition(f" {CONTEXT_MARK} ")
     assert (before, mark.strip()) == ("Norland said that it would stay.", CONTEXT_MARK)
-    assert own == RESOLVER.premises(second)[0][0]
+    assert own == RESOLVER.premise(second)
     long, after = read("Norland " + "and " * 200 + "left the talks.", "It rained.")
-    assert len(RESOLVER.premises(after, long)[0][0].split()) < 60
+    assert len(RESOLVER.premise(after, long).split()) < 60

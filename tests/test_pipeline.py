@@ -21,6 +21,7 @@ from stance import pipeline
 from stance.actors import Resolver
 from stance.cli import app
 from stance.config import load_config, propositions
+from stance.data import CONTEXT_MARK
 from stance.errors import ConfigError, InputError
 from stance.nli import load_scorer, packed
 from stance.scores import Store, Units
@@ -98,26 +99,40 @@ def test_the_same_articles_again_score_nothing_and_give_the_same_files(corpus: P
     assert {p.name: p.read_bytes() for p in (corpus / "out").glob("*.csv")} == before
 
 
-def test_an_article_gives_the_same_whatever_stands_beside_it(corpus: Path, tiny: packed.PackedScorer) -> None:
-    first, second = "Norland accepts a foreign base,", "Sudmark rejects a foreign base at the harbour and its guns."
-    articles = corpus / "articles"
-    for path in articles.iterdir():
-        path.unlink()
-    (articles / "one.txt").write_text(f"Published: March 3, 2015\n\n{first} while {second}", encoding="utf-8")
+def tables(corpus: Path, out: str, scorer: packed.PackedScorer) -> dict[str, "np.ndarray"]:
+    """By article the scores that its sentences are judged by, (sentences, propositions, 3), from a run's store."""
+    config = load_config(corpus / "harbour.yaml")
+    with Store(corpus / out, config.name) as store:
+        resolver = Resolver(config)
+        units = Units(store, pipeline.premises(store, resolver, propositions(config), context=scorer.context))
+        every = pipeline.scored(store, units, config, resolver, scorer, Counter())
+        return {item.article.id: np.stack(scores) for item, _, scores in every}
 
-    def found(out: str) -> dict[str, Any]:
-        config = load_config(corpus / "harbour.yaml")
-        with Store(corpus / out, config.name) as store:
-            resolver = Resolver(config)
-            units = Units(store, pipeline.premises(store, resolver, propositions(config)))
-            every = pipeline.scored(store, units, config, resolver, tiny.fingerprint, Counter())
-            return {item.article.id: np.stack(scores) for item, _, scores in every}
 
-    run(corpus, tiny, "alone")
-    # The second clause, scored once more as a sentence of its own, for everybody.
-    (articles / "two.txt").write_text(f"Published: June 9, 2016\n\n{second}", encoding="utf-8")
-    run(corpus, tiny, "beside")
-    np.testing.assert_array_equal(found("alone")["one.txt"], found("beside")["one.txt"])
+def test_an_article_gives_the_same_whatever_stands_beside_it(corpus: Path, tmp_path: Path) -> None:
+    scorer = make_tiny(tmp_path / "context", seed=0, context=True)
+    run(corpus, scorer, "beside")
+    (corpus / "articles" / "two.txt").unlink()
+    # The same sentences in another order: alone they are scored already, behind these others they are not.
+    (corpus / "articles" / "two.txt").write_text(
+        "Published: June 9, 2016\n\nSudmark rejected a foreign base at the harbour. Kestrel Palace shrugged.\n\n"
+        "It rained for most of the day, and the talks went on until dawn.",
+        encoding="utf-8",
+    )
+    run(corpus, scorer, "other")
+    np.testing.assert_array_equal(
+        tables(corpus, "beside", scorer)["one.txt"], tables(corpus, "other", scorer)["one.txt"]
+    )
+
+
+def test_a_model_that_knows_context_reads_each_sentence_both_ways(corpus: Path, tmp_path: Path) -> None:
+    scorer = make_tiny(tmp_path / "context", seed=0, context=True)
+    assert run(corpus, scorer)["counts"]["pairs_scored_now"] == 6 * 4 + 4 * 4
+    texts = [p.text for p in propositions(load_config(corpus / "harbour.yaml"))]
+    before, sentence = "Sudmark rejected a foreign base at the harbour.", "It rained for most of the day, and the talks"
+    sentence += " went on until dawn."
+    own, behind = scorer.score([(sentence, texts), (f"{before} {CONTEXT_MARK} {sentence}", texts)])
+    np.testing.assert_allclose(tables(corpus, "out", scorer)["one.txt"][2], (own + behind) / 2, atol=1e-6)
 
 
 def test_a_new_proposition_scores_only_itself(corpus: Path, tiny: packed.PackedScorer) -> None:
@@ -153,10 +168,11 @@ def test_a_changed_model_scores_everything(corpus: Path, tiny: packed.PackedScor
 
 def test_the_gate_scores_fewer_pairs_finds_the_same_and_scores_the_rest_later(corpus: Path) -> None:
     scorer = load_scorer()
-    assert 0 < run(corpus, scorer, gate=True)["counts"]["pairs_scored_now"] < 12
+    # Six sentences, four of them also behind the one before: 40 pairs without the gate.
+    assert 0 < run(corpus, scorer, gate=True)["counts"]["pairs_scored_now"] < 20
     gated = {p.name: p.read_bytes() for p in (corpus / "out").glob("*.csv")}
     assert gated["observations.csv"].count(b"\n") > 3
-    assert 12 < run(corpus, scorer)["counts"]["pairs_scored_now"] < 24
+    assert 20 < run(corpus, scorer)["counts"]["pairs_scored_now"] < 40
     assert {p.name: p.read_bytes() for p in (corpus / "out").glob("*.csv")} == gated
 
 

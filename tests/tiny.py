@@ -9,7 +9,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, MPNetCo
 from stance.nli import find_model, packed
 
 
-def make_tiny(folder: Path, seed: int) -> packed.PackedScorer:
+def make_tiny(folder: Path, seed: int, context: bool = False) -> packed.PackedScorer:
     torch.manual_seed(seed)
     config = MPNetConfig(
         vocab_size=30527,
@@ -27,5 +27,6 @@ def make_tiny(folder: Path, seed: int) -> packed.PackedScorer:
     AutoTokenizer.from_pretrained(model).save_pretrained(folder)
     written = json.loads((folder / "config.json").read_text())
     written["stance"] = {"split": 1, "hypothesis_position": 96, "max_premise": 200, "max_hypothesis": 48}
+    written["stance"]["context"] = context
     (folder / "config.json").write_text(json.dumps(written))
     return packed.load(folder, written, dtype="fp32")

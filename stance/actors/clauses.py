@@ -1,14 +1,12 @@
-"""From mentions in a sentence to the heads of its clauses: whose word is given, and which clause is whose."""
+"""From mentions in a sentence to the heads of its clauses: whose word is given."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from stance.actors.patterns import (
     BEHIND_COMMA,
     BETWEEN,
-    CLAUSE,
     CUT,
     FINITE,
     INVERTED,
@@ -80,20 +78,6 @@ def voices_of(outside: str, mentions: Sequence[Mention]) -> tuple[set[str], bool
         ):
             outsider = outsider or not voices
     return voices, outsider and not voices, bool(clauses)
-
-
-def clauses_of(outside: str, mentions: Sequence[Mention]) -> tuple[tuple[int, int, frozenset[str]], ...]:
-    """See Reading.clauses; a clause without a head, or with the same one, belongs to the one before it."""
-    found: list[tuple[int, int, frozenset[str]]] = []
-    for begin, end in pairwise([0, *(m.end() for m in CLAUSE.finditer(outside)), len(outside)]):
-        inside = [m for m in mentions if begin <= m.start < end and not m.quoted and not m.former]
-        head = next((m for m in inside if m.place in ("subject", "owner")), None)
-        heads = frozenset(with_mates(outside, inside, head))
-        if found and heads <= found[-1][2]:
-            found[-1] = (found[-1][0], end, found[-1][2])
-        else:
-            found.append((begin, end, heads))
-    return tuple(found) if sum(bool(heads) for *_, heads in found) > 1 else ()
 
 
 def spread_lists(text: str, mentions: list[Mention]) -> list[Mention]:

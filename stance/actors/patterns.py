@@ -47,8 +47,6 @@ ACCUSING = re.compile(
     r"insinuat\w+)\b",
     re.IGNORECASE,
 )
-# Where another clause, with a head of its own, may begin; and what is left hanging when the clause before ends there.
-CLAUSE = re.compile(r"(?:;|:|—|–|, (?:but|while|and|though|although|whereas|which))\s")
 CUT = re.compile(r"(?:;|:|—|, (?:but|while|and|though|although|whereas))\s")
 """Behind which another clause begins, with a verb of its own that tells who speaks."""
 BEHIND_COMMA = re.compile(
@@ -58,12 +56,6 @@ BEHIND_COMMA = re.compile(
 """In front of a name: a comma, and at most its title."""
 BETWEEN = re.compile(r"(?:['’]s?)?(?:\s+(?!(?:that|which|who|and|or|to)\b)[a-z][\w-]*){0,3}\s+")
 """What may stand between a name and its verb of saying: "'s army later"."""
-# A clause that says "which" or "an allegation" of the one before it cannot be read without it.
-LEANING = re.compile(
-    r"(?:an?|the|this|that|such an?) (?:allegation|accusation|charge|claim|demand|offer|idea|move|view)s?\b",
-    re.IGNORECASE,
-)
-TRAILING = re.compile(r"(?:,? (?:but|while|and|though|although|whereas|which)|\s*[;:—–,])+\s*$")
 # What stands in front of the one who is accused.
 ACCUSED = re.compile(
     r"\b(?:(?:accus(?:e|es|ed|ing)|blam(?:e|es|ed|ing)|denounc(?:e|es|ed|ing)|suspect(?:s|ed)?|fingers? at)\s+"

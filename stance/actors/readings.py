@@ -31,9 +31,7 @@ class Reading:
     `voices`: actors whose word or act it gives; `outsider`: it gives that of an analyst, a former official, an unknown
     name; `accused`: actors of whom somebody alleges something;
     `addressed`: actors who are told or asked something ("was told that"), which shows nothing of what they want;
-    `anonymous`: it rests on unnamed sources; `retracts`:
-    it takes back what its speaker said before; `clauses`: where several clauses have heads of their own, the start, end
-    and heads of each (else empty).
+    `anonymous`: it rests on unnamed sources; `retracts`: it takes back what its speaker said before.
     """
 
     sentence: Sentence
@@ -46,7 +44,6 @@ class Reading:
     accusing: bool
     question: bool
     retracts: bool
-    clauses: tuple[tuple[int, int, frozenset[str]], ...]
 
     def present(self) -> set[str]:
         """Actors that are named or stood for here, former officials apart."""

@@ -1,13 +1,12 @@
 """Reads the sentences of an article, in order, for who is named, who is stood for, and whose word is given."""
 
 import re
-import sys
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 import ahocorasick
 
-from stance.actors.clauses import acts, clauses_of, first_here, named_here, spread_lists, voices_of, with_mates
+from stance.actors.clauses import acts, first_here, named_here, spread_lists, voices_of, with_mates
 from stance.actors.patterns import (
     ACCORDING,
     ACCUSED,
@@ -26,7 +25,6 @@ from stance.actors.patterns import (
     GLOSS,
     HYPHENS,
     IMPERSONAL,
-    LEANING,
     LIST,
     MESSAGE,
     NAME,
@@ -36,7 +34,6 @@ from stance.actors.patterns import (
     RETRACTION,
     TITLES,
     TOLD,
-    TRAILING,
     fold,
     overlaps,
     pieces,
@@ -47,9 +44,6 @@ from stance.actors.patterns import (
 from stance.actors.readings import OUTSIDER, Mention, Reading
 from stance.config import Config
 from stance.data import CONTEXT_MARK, Sentence
-
-# A clause of three words ("which it denies") leans on the rest too much to be read alone.
-MIN_CLAUSE_WORDS = 4
 
 # Of the sentence before: what a longer one begins with is seldom what the next one leans on.
 CONTEXT_WORDS = 50
@@ -226,7 +220,6 @@ class Resolver:
             bool(ACCUSING.search(text)),
             text.rstrip("\"'”’ ").endswith("?"),
             retracts,
-            clauses_of(outside, mentions),
         )
         if outsider:
             return reading, OUTSIDER
@@ -237,30 +230,12 @@ class Resolver:
             lead = lead if lead is not None or NAME.search(outside) else carry
         return reading, lead
 
-    def premises(self, reading: Reading, before: Reading | None = None) -> list[tuple[str, frozenset[str] | None]]:
-        """What the model reads, and for whom: the sentence for everybody (None); then, where two clauses have heads of
-        their own, each clause for those who head no other. "US officials allege X, which Kabul denies" would else
-        pass for one stance of both. `before`: the sentence before, to be put in front (in training; the
-        pipeline gives each sentence alone)."""
-        context = "" if before is None else _context(self.premise(before))
-        found: list[tuple[str, frozenset[str] | None]] = [(context + self.premise(reading), None)]
-        for begin, end, heads in reading.clauses:
-            own = frozenset(h for h in heads if sum(h in other for *_, other in reading.clauses) == 1)
-            text = TRAILING.sub("", self.premise(reading, span=(begin, end)))
-            leans = LEANING.match(text) or reading.sentence.text[:begin].rstrip().endswith("which")
-            if own and not leans and len(text.split()) >= MIN_CLAUSE_WORDS:
-                found.append((context + text[:1].upper() + text[1:], own))
-        return found
-
-    def premise(self, reading: Reading, span: tuple[int, int] = (0, sys.maxsize)) -> str:
-        """The sentence, or a span of it, as the model reads it: a name, metonym or pronoun is followed by its actor in
-        brackets, once for each form."""
-        first, last = span
-        text, shift, seen = reading.sentence.text[first:last], -first, set[str]()
+    def premise(self, reading: Reading, before: Reading | None = None) -> str:
+        """The sentence as the model reads it: a name, metonym or pronoun is followed by its actor in brackets, once for
+        each form. Behind the sentence `before` and a mark, if there is one, for a model that knows the mark."""
+        text, shift, seen = reading.sentence.text, 0, set[str]()
         for (start, end), group in groupby(reading.mentions, key=lambda m: (m.start, m.end)):
             mention, *others = group
-            if start < first or end > last:
-                continue
             form = reading.sentence.text[start:end]
             label = " and ".join(self.labels[m.actor] for m in (mention, *others))
             if mention.former or form.lower() in seen or (mention.how == "named" and shows(form, label)):
@@ -274,7 +249,8 @@ class Resolver:
             shift += len(insert)
         # "He [Tillerson] will be told by Pakistan": the gloss names who is spoken to and draws the model to him.
         text = GLOSS.sub(r"\1", text)
-        return " ".join(text.split())  # lines wrapped at 72 columns are one sentence
+        text = " ".join(text.split())  # lines wrapped at 72 columns are one sentence
+        return text if before is None else _context(self.premise(before)) + text
 
 
 def _context(text: str) -> str:

@@ -26,7 +26,7 @@ class Scorer(Protocol):
     """False for a 2-class model: its third column is 0, and a side is judged by its own propositions alone."""
     context: bool
     """Whether it knows premises of two sentences with a mark between them (`data.CONTEXT_MARK`), as passages of the
-    curriculum have them. The pipeline gives it each sentence alone: eval/LOG.md tells why."""
+    curriculum have them. The pipeline then gives it each sentence both ways, alone and behind the one before."""
     max_hypothesis: int
     """Tokens a hypothesis may have; a longer one is refused with ModelError, since cutting it changes its meaning."""
 

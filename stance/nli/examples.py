@@ -223,38 +223,32 @@ def _sentence(
         return
     wanted = propositions(article.config)
     before = None if lead is None else article.readings[lead]
-    read = Resolver(article.config).premises(article.readings[k], before)
-    for premise, actors in read if before is None else read[:1]:  # Behind another the sentence is read whole.
-        positive: list[tuple[str, tuple[int, ...]]] = []
-        near: list[tuple[str, tuple[int, ...]]] = []
-        far: list[tuple[str, tuple[int, ...]]] = []
-        for p in wanted:
-            if actors is not None and p.actor not in actors:
-                continue
-            stance = gold.get((p.actor, p.issue))
-            if stance == "mixed":
-                continue
-            if stance:
-                positive.append((p.text, ENTAILMENT if stance == p.side else CONTRADICTION))
-            elif (p.actor, p.issue) in accused | earlier or any(a == p.actor or i == p.issue for a, i in gold):
-                near.append((p.text, NEUTRAL))
-            else:
-                far.append((p.text, NEUTRAL))
-        if len(positive) > 9:
-            positive = rng.sample(positive, 9)
-        # What is found and marked by nobody stands for the most part beside a position: its actor, its issue.
-        chosen = positive + rng.sample(near, min(len(near), 9))
-        chosen += rng.sample(far, min(len(far), max(2, 9 - len(chosen))))
-        if actors is None:
-            own = [a.label for a in article.config.actors.values()]
-            chosen.append((rng.choice(templates).replace("{actor}", rng.choice(own)), NEUTRAL))
-        if not chosen:
+    premise = Resolver(article.config).premise(article.readings[k], before)
+    positive: list[tuple[str, tuple[int, ...]]] = []
+    near: list[tuple[str, tuple[int, ...]]] = []
+    far: list[tuple[str, tuple[int, ...]]] = []
+    for p in wanted:
+        stance = gold.get((p.actor, p.issue))
+        if stance == "mixed":
             continue
-        rng.shuffle(chosen)
-        texts = [premise, *(text for text, _ in chosen)]
-        if rng.random() < 0.25:
-            texts = _renamed(texts, article, labels, rng)
-        yield Example(texts[0], texts[1:], [allowed for _, allowed in chosen])
+        if stance:
+            positive.append((p.text, ENTAILMENT if stance == p.side else CONTRADICTION))
+        elif (p.actor, p.issue) in accused | earlier or any(a == p.actor or i == p.issue for a, i in gold):
+            near.append((p.text, NEUTRAL))
+        else:
+            far.append((p.text, NEUTRAL))
+    if len(positive) > 9:
+        positive = rng.sample(positive, 9)
+    # What is found and marked by nobody stands for the most part beside a position: its actor, its issue.
+    chosen = positive + rng.sample(near, min(len(near), 9))
+    chosen += rng.sample(far, min(len(far), max(2, 9 - len(chosen))))
+    own = [a.label for a in article.config.actors.values()]
+    chosen.append((rng.choice(templates).replace("{actor}", rng.choice(own)), NEUTRAL))
+    rng.shuffle(chosen)
+    texts = [premise, *(text for text, _ in chosen)]
+    if rng.random() < 0.25:
+        texts = _renamed(texts, article, labels, rng)
+    yield Example(texts[0], texts[1:], [allowed for _, allowed in chosen])
 
 
 def _renamed(texts: list[str], article: Marked, labels: list[str], rng: random.Random) -> list[str]:
