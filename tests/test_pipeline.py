@@ -128,10 +128,17 @@ def test_an_article_gives_the_same_whatever_stands_beside_it(corpus: Path, tmp_p
 def test_a_model_that_knows_context_reads_each_sentence_both_ways(corpus: Path, tmp_path: Path) -> None:
     scorer = make_tiny(tmp_path / "context", seed=0, context=True)
     assert run(corpus, scorer)["counts"]["pairs_scored_now"] == 6 * 4 + 4 * 4
-    texts = [p.text for p in propositions(load_config(corpus / "harbour.yaml"))]
-    before, sentence = "Sudmark rejected a foreign base at the harbour.", "It rained for most of the day, and the talks"
-    sentence += " went on until dawn."
-    own, behind = scorer.score([(sentence, texts), (f"{before} {CONTEXT_MARK} {sentence}", texts)])
+    config = load_config(corpus / "harbour.yaml")
+    texts = [p.text for p in propositions(config)]
+    with Store(corpus / "out", config.name) as store:
+        _, sentences = next(pipeline.readings(store, Resolver(config)))
+    first, second, third = pipeline.views(Resolver(config), sentences, context=True)
+    assert (len(first), second[1], third[1]) == (
+        1,
+        f"{first[0]} {CONTEXT_MARK} {second[0]}",
+        f"{second[0]} {CONTEXT_MARK} {third[0]}",
+    )
+    own, behind = scorer.score([(premise, texts) for premise in third])
     np.testing.assert_allclose(tables(corpus, "out", scorer)["one.txt"][2], (own + behind) / 2, atol=1e-6)
 
 
