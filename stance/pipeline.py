@@ -187,13 +187,15 @@ def settings(
 ) -> dict[str, Any]:
     """Options for `run`: each as given, or (None) as the run in `out` had it, or as in DEFAULTS."""
     given = {"period": period, "aggregation": aggregation, "min_sentences": min_sentences, "gate": gate}
-    had: dict[str, Any] = {}
-    for path in (out / "manifest.json", out / "store" / "manifest.json"):
-        if path.exists():
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            had = {k: v for k, v in (manifest | manifest["matrix"]).items() if k in given}
-            break
+    manifest = _last_manifest(out)
+    had = {k: v for k, v in (manifest | manifest.get("matrix", {})).items() if k in given}
     return DEFAULTS | had | {k: v for k, v in given.items() if v is not None}
+
+
+def _last_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of the run in `out`, put aside if a later one was interrupted; empty if there is none."""
+    paths = (out / "manifest.json", out / "store" / "manifest.json")
+    return next((dict(json.loads(p.read_text(encoding="utf-8"))) for p in paths if p.exists()), {})
 
 
 def run(
@@ -233,6 +235,9 @@ def run(
                 scorer.name,
                 judge.path.parent.name,
             )
+        head, last = judge.describe(), _last_manifest(out).get("head")
+        if last not in (None, head):
+            log.warning("%s was judged by another head.json: its positions are judged anew and may differ", out)
         if inputs:
             read(store, inputs, metadata, replace=replace)
         unread = store.refusals()
@@ -265,7 +270,7 @@ def run(
             "command": [mend(part) for part in (sys.argv[1:] if command is None else command)],
             "config": {"name": config.name, "sha256": hashlib.sha256(kept.read_bytes()).hexdigest()},
             "model": scorer.describe(),
-            "head": judge.describe(),
+            "head": head,
             "gate": gate,
             "counts": counts
             | {

@@ -23,7 +23,7 @@ from stance.cli import app
 from stance.config import load_config, propositions
 from stance.data import CONTEXT_MARK
 from stance.errors import ConfigError, InputError
-from stance.nli import load_scorer, packed
+from stance.nli import find_model, load_scorer, packed
 from stance.scores import Store, Units
 from stance.scores import units as units_module
 
@@ -76,6 +76,20 @@ def test_a_model_that_borrows_its_head_says_so(
 ) -> None:
     run(corpus, tiny)
     assert "judged by the head and thresholds of stance-nli" in caplog.text
+
+
+def test_a_run_that_another_head_judges_says_so(corpus: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scorer = make_tiny(tmp_path / "own", seed=0)
+    default = find_model("stance-nli")
+    assert default is not None
+    head = (default / "head.json").read_text()
+    (tmp_path / "own" / "head.json").write_text(head)
+    run(corpus, scorer)
+    run(corpus, scorer)
+    assert "another head.json" not in caplog.text
+    (tmp_path / "own" / "head.json").write_text(head.replace('"threshold": 0.', '"threshold": 0.9'))
+    run(corpus, scorer)
+    assert "was judged by another head.json" in caplog.text
 
 
 def test_a_proposition_that_the_model_cannot_read_is_the_topics_fault(corpus: Path, tiny: packed.PackedScorer) -> None:

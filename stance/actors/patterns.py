@@ -140,7 +140,9 @@ BOTH = re.compile(
 )
 """Two actors named before, as what a sentence or clause begins with. Elsewhere ("told both sides") it is seldom they
 who hold what the sentence shows."""
-IMPERSONAL = re.compile(r"It (?:is|was|would be|has been|remains|seems|appears|will be|rained|snowed|emerged|turned out) ", re.IGNORECASE)
+IMPERSONAL = re.compile(
+    r"It (?:is|was|would be|has been|remains|seems|appears|will be|rained|snowed|emerged|turned out) ", re.IGNORECASE
+)
 _PREPOSITION = re.compile(
     r"\b(?:of|to|with|against|in|on|for|from|at|between|toward|towards|over|into|inside|outside|near|about|across|"
     r"through|within|among|beside|behind|under|like|than|as|around|via|"
