@@ -25,7 +25,7 @@ from stance.data import Observation
 from stance.nli import DEFAULT_MODEL, Scorer, Scores, load_scorer
 from stance.nli.curriculum import Key, Marked, marked
 from stance.observe import Judge
-from stance.pipeline import views
+from stance.pipeline import together, views
 
 
 def lines(files: list[Path], numbers: set[int]) -> Iterator[str]:
@@ -45,11 +45,12 @@ def scored(item: Marked, scorer: Scorer, cache: Path | None) -> list[Scores]:
     read = list(views(Resolver(item.config), item.readings, scorer.context))
     asked = [list(dict.fromkeys(p.text for p in wanted if p.actor in r.present())) for r in item.readings]
     items = [(premise, own) for sentence, own in zip(read, asked, strict=True) for premise in sentence]
-    results = iter(_cached(items, scorer, cache))
+    results = zip(_cached(items, scorer, cache), scorer.clipped([premise for premise, _ in items]), strict=True)
     rows = []
     for sentence, own in zip(read, asked, strict=True):
         row = np.full((len(texts), 3), np.nan, np.float32)
-        row[[column[text] for text in own]] = sum(next(results) for _ in sentence) / len(sentence)
+        alone, *behind = (next(results) for _ in sentence)
+        row[[column[text] for text in own]] = together(alone[0], *behind)
         rows.append(row)
     return rows
 

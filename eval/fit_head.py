@@ -6,9 +6,8 @@
 One row a sentence x actor in it x issue x side; label 1 where that position is marked (accusations are no positions). A
 logistic regression on standardised features (scikit-learn), its strength and what `stance.observe.held` asks for chosen
 by cross-validation over articles: the best F1 among those with few wrong signs; the standardisation is folded into the
-weights. Fit it on articles the model
-was not trained on: scores of trained articles are surer than any to come. `--gold` adds a gold set with its topic and a
-run of `stance eval` by the same model; test gold is refused.
+weights. Fit it on articles the model was not trained on: scores of trained articles are surer than any to come.
+`--gold` adds a gold set with its topic and a run of `stance eval` by the same model; test gold is refused.
 """
 
 import argparse
@@ -17,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from curriculum import figures, lines, scored
@@ -35,8 +35,18 @@ from stance.nli.curriculum import Key, marked
 from stance.observe import FEATURES, Evidence, role
 from stance.scores import Store, Stored, Units
 
-Rows = list[tuple["np.ndarray", bool, str, Key, str]]
-"""Features, whether the position is marked, article, what is judged, side."""
+
+class Row(NamedTuple):
+    """`key`: what is judged; `sentence`: the sentence read, one of several if the splitter parted the marked one."""
+
+    features: "np.ndarray"
+    marked: bool
+    key: Key
+    sentence: int
+    side: str
+
+
+Rows = list[Row]
 
 
 def rows_of(
@@ -56,42 +66,48 @@ def rows_of(
         if actor not in readings[n].holders() or role(readings[n], actor) == "accused":
             continue
         if not np.isnan(values[n, a, i, s]).any():
-            out.append((values[n, a, i, s], gold.get(key) in (SIDES[s], "mixed"), article, key, SIDES[s]))
+            out.append(Row(values[n, a, i, s], gold.get(key) in (SIDES[s], "mixed"), key, n, SIDES[s]))
     return out
 
 
 class Positions:
-    """What rows judge, one line a sentence x actor x issue, to be counted under many thresholds."""
+    """What rows judge, to be counted under many settings of `stance.observe.held`. A line is a sentence x actor x
+    issue; of the parts of a marked sentence that the splitter parted the surest counts, as in `curriculum.found`."""
 
     def __init__(self, rows: Rows, gold: Mapping[Key, str]) -> None:
-        line = {key: k for k, key in enumerate(dict.fromkeys(key for *_, key, _ in rows))}
-        holder = {who: k for k, who in enumerate(dict.fromkeys(key[:3] for key in line))}
-        self.lines = np.array([line[key] for *_, key, _ in rows])
-        self.sides = np.array([SIDES.index(side) for *_, side in rows])
-        self.holders = np.array([holder[key[:3]] for key in line])
-        self.articles = np.array([key[0] for key in line])
-        self.gold = np.array([gold.get(key, "") for key in line])
+        line = {k: n for n, k in enumerate(dict.fromkeys((r.key, r.sentence) for r in rows))}
+        holder = {k: n for n, k in enumerate(dict.fromkeys((*key[::2], sentence) for key, sentence in line))}
+        asked = {key: n for n, key in enumerate(dict.fromkeys(key for key, _ in line))}
+        self.lines = np.array([line[r.key, r.sentence] for r in rows])
+        self.sides = np.array([SIDES.index(r.side) for r in rows])
+        self.holders = np.array([holder[(*key[::2], sentence)] for key, sentence in line])
+        self.asked = np.array([asked[key] for key, _ in line])
+        self.articles = np.array([key[0] for key in asked])
+        self.gold = np.array([gold.get(key, "") for key in asked])
         self.marked = Counter(key[0] for key in gold)
 
     def both(self, p: "np.ndarray") -> "np.ndarray":
-        """Rows' probabilities -> (lines, 2 sides): of a sentence that the splitter parted the surer part's."""
-        out = np.zeros((len(self.gold), 2))
-        np.maximum.at(out, (self.lines, self.sides), p)
+        """Rows' probabilities -> (lines, 2 sides)."""
+        out = np.zeros((len(self.holders), 2))
+        out[self.lines, self.sides] = p
         return out
 
     def count(
         self, both: "np.ndarray", threshold: float, further: float, apart: float, articles: set[str] | None = None
     ) -> Counter[str]:
-        """right, sign, extra, missed under the rule of `stance.observe.held`."""
+        """right, sign, extra, missed."""
         surest = both.max(1)
         best = np.zeros(self.holders.max() + 1)
         np.maximum.at(best, self.holders, surest)
         held = (surest >= threshold) & ((surest >= further) | (surest == best[self.holders]))
         held &= surest >= apart * both.min(1)
+        order = np.flatnonzero(held)[np.argsort(surest[held])]
+        found = np.full(len(self.gold), "", "<U7")
+        found[self.asked[order]] = np.array(SIDES)[both[order].argmax(1)]  # The surest is written last.
         if articles is not None:
-            held &= np.isin(self.articles, list(articles))
-        right = held & ((self.gold == np.array(SIDES)[both.argmax(1)]) | (self.gold == "mixed"))
-        sign, extra = held & (self.gold != "") & ~right, held & (self.gold == "")
+            found[~np.isin(self.articles, list(articles))] = ""
+        right = (found != "") & ((found == self.gold) | (self.gold == "mixed"))
+        sign, extra = (found != "") & (self.gold != "") & ~right, (found != "") & (self.gold == "")
         c = Counter(right=int(right.sum()), sign=int(sign.sum()), extra=int(extra.sum()))
         marked = sum(n for article, n in self.marked.items() if articles is None or article in articles)
         c["missed"] = marked - c["right"] - c["sign"]
@@ -116,8 +132,7 @@ def from_gold(path: Path, config_path: Path, run: Path, scorer: Scorer) -> tuple
                 gold[(*where[key], key[1], key[2])] = label
         articles = {article for article, _ in where.values()}
         resolver = Resolver(config)
-        wanted = propositions(config)
-        units = Units(store, pipeline.premises(store, resolver, wanted, context=scorer.context, gate=True))
+        units = Units(store, pipeline.premises(store, resolver, propositions(config), scorer, gate=True))
         for item, readings, scores in pipeline.scored(store, units, config, resolver, scorer, Counter()):
             if item.article.id in articles:
                 out += rows_of(item.article.id, readings, scores, evidence, gold, range(len(readings)))
@@ -132,7 +147,9 @@ def main() -> None:
     parser.add_argument("--gold", nargs=3, type=Path, action="append", default=[], metavar=("GOLD", "CONFIG", "RUN"))
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--signs", type=float, default=0.05, help="wrong signs allowed, as a share of positions found")
+    parser.add_argument(
+        "--signs", type=float, default=0.05, help="wrong signs allowed, of positions found where one is"
+    )
     parser.add_argument("--out", type=Path, help="default: head.json in the model's folder")
     args = parser.parse_args()
     scorer = load_scorer(args.model)
@@ -147,16 +164,16 @@ def main() -> None:
         evidence = Evidence(item.config, scorer.contradiction)
         rows += rows_of(item.article.id, item.readings, scores, evidence, item.gold, item.place)
         print(f"\r{number + 1} articles", end="", file=sys.stderr)
-    parts = {"curriculum": {r[2] for r in rows}}
+    parts = {"curriculum": {r.key[0] for r in rows}}
     for triple in args.gold:
         more, theirs = from_gold(*triple, scorer)
-        parts[triple[0].stem] = {r[2] for r in more}
+        parts[triple[0].stem] = {r.key[0] for r in more}
         rows += more
         gold |= theirs
     print(file=sys.stderr)
-    x, y = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    names = {name: k for k, name in enumerate(dict.fromkeys(r[2] for r in rows))}
-    g = np.array([names[r[2]] for r in rows])
+    x, y = np.array([r.features for r in rows]), np.array([r.marked for r in rows])
+    names = {name: k for k, name in enumerate(dict.fromkeys(r.key[0] for r in rows))}
+    g = np.array([names[r.key[0]] for r in rows])
     print("means: " + ", ".join(f"{name} {mean:.2f}" for name, mean in zip(FEATURES, x.mean(0), strict=True)))
 
     positions = Positions(rows, gold)
@@ -173,8 +190,11 @@ def main() -> None:
         ]
     sure = [t for t in tried if t[4]["sign_errors"] <= args.signs]
     if not sure:
+        print(
+            f"no setting has {args.signs:.0%} wrong signs or fewer; the one with the fewest is taken", file=sys.stderr
+        )
         sure = [min(tried, key=lambda t: t[4]["sign_errors"])]
-    for title, among in (("best F1", tried), (f"best with wrong signs up to {args.signs:.0%}, taken", sure)):
+    for title, among in (("best F1", tried), (f"taken, wrong signs up to {args.signs:.0%}", sure)):
         strength, threshold, further, apart, result, both = max(among, key=lambda t: t[4]["f1"])
         print(
             f"cross-validated, {title}: C {strength}, thresholds {threshold}, {further}, apart {apart}: "

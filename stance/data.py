@@ -54,7 +54,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`article.text[start:end] == text`, always; `paragraph` counts from 0 and is what context never crosses twice."""
+    """`article.text[start:end] == text`, always; `paragraph` counts from 0."""
 
     article_id: str
     index: int

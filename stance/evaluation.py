@@ -71,8 +71,7 @@ def evaluate(
     manifest = pipeline.run(out, config_path, scorer, inputs=inputs, metadata=metadata, progress=progress, **options)
     with Store(out, config.name) as store:
         resolver, judge = Resolver(config), Judge(config, scorer)
-        wanted = propositions(config)
-        units = Units(store, pipeline.premises(store, resolver, wanted, context=scorer.context, gate=gate))
+        units = Units(store, pipeline.premises(store, resolver, propositions(config), scorer, gate=gate))
         try:
             found = compare_with_gold(gold, config, store, units, judge, resolver, scorer)
         finally:

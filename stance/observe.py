@@ -120,7 +120,7 @@ class Judge:
             stored = json.loads(self.path.read_text(encoding="utf-8"))
             self.weights = np.array([stored["weights"][name] for name in FEATURES], float)
             self.intercept, self.threshold = float(stored["intercept"]), float(stored["threshold"])
-            self.further, self.apart = float(stored["further"]), float(stored["apart"])
+            self.further, self.apart = float(stored["further"]), float(stored.get("apart", 1.0))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{self.path} is missing or damaged ({error!r}); make it with eval/fit_head.py") from error
 

@@ -82,14 +82,20 @@ def views(resolver: Resolver, sentences_read: Sequence[Reading], context: bool) 
         yield [resolver.premise(reading)] + ([resolver.premise(reading, before)] if context and before else [])
 
 
+def together(own: Scores, behind: tuple[Scores, bool] | None = None) -> Scores:
+    """The mean of a sentence's two views, of the second with whether it was cut for the model: what was then lost is
+    the end of the sentence itself, and the first stands alone."""
+    return own if behind is None or behind[1] else np.asarray((own + behind[0]) / np.float32(2))
+
+
 def premises(
-    store: Store, resolver: Resolver, wanted: Sequence[Proposition], *, context: bool, gate: bool = False
+    store: Store, resolver: Resolver, wanted: Sequence[Proposition], scorer: Scorer, *, gate: bool = False
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The premises of every sentence (`views`) with the hypotheses they meet: all of them, or with `gate` those about
     actors that the sentence names or stands for, since a position of any other is never found (stance.observe)."""
     everything = tuple(dict.fromkeys(p.text for p in wanted))
     for _, read_sentences in readings(store, resolver):
-        for reading, texts_read in zip(read_sentences, views(resolver, read_sentences, context), strict=True):
+        for reading, texts_read in zip(read_sentences, views(resolver, read_sentences, scorer.context), strict=True):
             texts = everything
             if gate:
                 present = reading.present()
@@ -136,7 +142,7 @@ def bench(
     and the seconds all of them would take."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "run", config.name) as store:
         read(store, inputs, metadata, replace=False)
-        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config), context=scorer.context)))
+        items = list(dict.fromkeys(premises(store, Resolver(config), propositions(config), scorer)))
     if not items:
         raise InputError("no sentence could be read from these inputs; expected articles in a format that README lists")
     total = sum(len(hypotheses) for _, hypotheses in items)
@@ -168,11 +174,7 @@ def scored(
         rows = []
         for number in range(len(read_sentences)):
             row, cut = next(scores)
-            if scorer.context and number:
-                behind, short = next(scores)
-                # Where the two together are too long, the end of the sentence itself was not read.
-                row = row if short else (row + behind) / np.float32(2)
-            rows.append(row)
+            rows.append(together(row, next(scores) if scorer.context and number else None))
             clipped[item.article.id] += cut
         yield item, read_sentences, rows
 
@@ -236,21 +238,20 @@ def run(
                 judge.path.parent.name,
             )
         head, last = judge.describe(), _last_manifest(out).get("head")
-        if last not in (None, head):
-            log.warning("%s was judged by another head.json: its positions are judged anew and may differ", out)
         if inputs:
             read(store, inputs, metadata, replace=replace)
         unread = store.refusals()
         if unread is not None:
             raise _none_read(unread)
+        if last not in (None, head):
+            log.warning("the positions in %s were found by another head.json; they are found anew and may differ", out)
         # Nothing is refused from here on. Put aside, not deleted: a run that is interrupted now keeps its settings.
         if (out / "manifest.json").exists():
             (out / "manifest.json").replace(store.root / "manifest.json")
         kept = store.root / "config.yaml"
         if config_path.resolve() != kept.resolve():
             shutil.copyfile(config_path, kept)
-        wanted = propositions(config)
-        units = Units(store, premises(store, resolver, wanted, context=scorer.context, gate=gate))
+        units = Units(store, premises(store, resolver, propositions(config), scorer, gate=gate))
         try:
             pairs = score(units, scorer, progress)
             clipped: Counter[str] = Counter()

@@ -257,6 +257,19 @@ def test_the_premise_tells_what_the_model_cannot_know_and_offsets_stay() -> None
     assert [text[m.start : m.end] for m in reading.mentions] == ["Ana Bell", "Port Royal", "US"]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It rained.", "It rained."),
+        ("It emerged that the talks had failed.", "It emerged that the talks had failed."),
+        ("It emerged from the talks content.", "It (Norland) emerged from the talks content."),
+    ],
+)
+def test_it_is_somebody_only_where_it_can_be(text: str, shown: str) -> None:
+    _, second = read("Norland said that it would stay.", text)
+    assert RESOLVER.premise(second) == shown
+
+
 def test_a_name_that_shows_its_label_is_left_alone() -> None:
     assert RESOLVER.premise(read("Norland’s plan is dead.")[0]) == "Norland’s plan is dead."
 

@@ -89,7 +89,7 @@ def test_a_run_that_another_head_judges_says_so(corpus: Path, tmp_path: Path, ca
     assert "another head.json" not in caplog.text
     (tmp_path / "own" / "head.json").write_text(head.replace('"threshold": 0.', '"threshold": 0.9'))
     run(corpus, scorer)
-    assert "was judged by another head.json" in caplog.text
+    assert "were found by another head.json" in caplog.text
 
 
 def test_a_proposition_that_the_model_cannot_read_is_the_topics_fault(corpus: Path, tiny: packed.PackedScorer) -> None:
@@ -118,7 +118,7 @@ def tables(corpus: Path, out: str, scorer: packed.PackedScorer) -> dict[str, "np
     config = load_config(corpus / "harbour.yaml")
     with Store(corpus / out, config.name) as store:
         resolver = Resolver(config)
-        units = Units(store, pipeline.premises(store, resolver, propositions(config), context=scorer.context))
+        units = Units(store, pipeline.premises(store, resolver, propositions(config), scorer))
         every = pipeline.scored(store, units, config, resolver, scorer, Counter())
         return {item.article.id: np.stack(scores) for item, _, scores in every}
 
@@ -127,7 +127,6 @@ def test_an_article_gives_the_same_whatever_stands_beside_it(corpus: Path, tmp_p
     scorer = make_tiny(tmp_path / "context", seed=0, context=True)
     run(corpus, scorer, "beside")
     (corpus / "articles" / "two.txt").unlink()
-    # The same sentences in another order: alone they are scored already, behind these others they are not.
     (corpus / "articles" / "two.txt").write_text(
         "Published: June 9, 2016\n\nSudmark rejected a foreign base at the harbour. Kestrel Palace shrugged.\n\n"
         "It rained for most of the day, and the talks went on until dawn.",
@@ -154,6 +153,13 @@ def test_a_model_that_knows_context_reads_each_sentence_both_ways(corpus: Path, 
     )
     own, behind = scorer.score([(premise, texts) for premise in third])
     np.testing.assert_allclose(tables(corpus, "out", scorer)["one.txt"][2], (own + behind) / 2, atol=1e-6)
+
+
+def test_a_view_that_lost_the_sentences_end_does_not_count() -> None:
+    own, behind = np.full((2, 3), 0.5, np.float32), np.zeros((2, 3), np.float32)
+    assert pipeline.together(own).tolist() == own.tolist()
+    assert pipeline.together(own, (behind, False)).tolist() == (own / 2).tolist()
+    assert pipeline.together(own, (behind, True)).tolist() == own.tolist()
 
 
 def test_a_new_proposition_scores_only_itself(corpus: Path, tiny: packed.PackedScorer) -> None:

@@ -134,6 +134,14 @@ def test_an_article_is_scored_apart_and_joins_the_run_when_kept(server: Server) 
     assert "2016-05" in server.ask("/")[1]
 
 
+def test_a_run_of_another_head_takes_no_article(server: Server) -> None:
+    manifest = json.loads((server.out / "manifest.json").read_text())
+    manifest["head"] = {"sha256": "ab" * 32, "threshold": 0.2, "further": 0.4}  # As an earlier version wrote it.
+    (server.out / "manifest.json").write_text(json.dumps(manifest))
+    number = server.ask("/api/score", {"text": NEW})[1]["number"]
+    assert "another head.json" in server.wait(number, "failed", "done")["error"]
+
+
 def test_a_file_may_have_any_name(server: Server) -> None:
     for name in ("г" * 140 + ".txt", "run", "..", "ab" * 120 + ".jsonl.gz"):
         fields = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n{NEW}\r\n--x--\r\n'

@@ -141,7 +141,9 @@ BOTH = re.compile(
 """Two actors named before, as what a sentence or clause begins with. Elsewhere ("told both sides") it is seldom they
 who hold what the sentence shows."""
 IMPERSONAL = re.compile(
-    r"It (?:is|was|would be|has been|remains|seems|appears|will be|rained|snowed|emerged|turned out) ", re.IGNORECASE
+    r"It (?:(?:is|was|would be|has been|remains|seems|appears|will be) |(?:rained|snowed)\b"
+    r"|(?:emerge[sd]|turn(?:s|ed) out)\b[^.;]{0,40}\bthat\b)",
+    re.IGNORECASE,
 )
 _PREPOSITION = re.compile(
     r"\b(?:of|to|with|against|in|on|for|from|at|between|toward|towards|over|into|inside|outside|near|about|across|"

@@ -212,7 +212,7 @@ def _articles(source: Source, context: bool, rng: random.Random) -> Iterator[Exa
 def _sentence(
     article: Marked, k: int, lead: int | None, labels: list[str], templates: list[str], rng: random.Random
 ) -> Iterator[Example]:
-    """Sentence k, behind sentence `lead` if there is one: whose positions are then no longer asked about."""
+    """Sentence k, behind sentence `lead` if there is one: whose own positions are then neutral."""
     number = article.place[k]
     if article.place.count(number) > 1:
         return  # A marked sentence that the splitter parted: which part shows the position is not known.

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stance import pipeline, report, runs
+from stance.config import Config
 from stance.data import Observation
 from stance.errors import ModelError, StanceError
 from stance.nli import Scorer
+from stance.observe import Judge
 
 WAITING = 20
 State = Literal["waiting", "scoring", "done", "failed", "cancelled", "keeping", "kept"]
@@ -131,7 +133,7 @@ class Jobs:
             except Exception as error:  # the worker must live on, and the user must know
                 job.state, job.error = "failed", f"{type(error).__name__}: {error}"
 
-    def _model(self, manifest: dict[str, Any]) -> Scorer:
+    def _model(self, config: Config, manifest: dict[str, Any]) -> Scorer:
         scorer = self._scorer = self._scorer or self._load()
         made = manifest["model"]
         if scorer.fingerprint != made["fingerprint"]:
@@ -139,12 +141,17 @@ class Jobs:
                 f"{scorer.name} is not the model that made this run ({made['name']} in {made['dtype']}); name that one "
                 f"with --model and --dtype of `stance serve`, or score the run again with this one by `stance run`"
             )
+        if Judge(config, scorer).describe() != manifest["head"]:
+            raise ModelError(
+                f"the positions of this run were found by another head.json than {scorer.name} has now; "
+                "give the command that made the run once more"
+            )
         return scorer
 
     def _score(self, job: Job) -> None:
         job.state = "scoring"
-        _, manifest = runs.open_run(self.out)
-        scorer = self._model(manifest)
+        known, manifest = runs.open_run(self.out)
+        scorer = self._model(known, manifest)
 
         def progress(done: int, total: int) -> None:
             job.done, job.total = done, total
@@ -159,8 +166,8 @@ class Jobs:
         job.state = "done"
 
     def _keep(self, job: Job) -> None:
-        _, manifest = runs.open_run(self.out)
-        scorer = self._model(manifest)
+        known, manifest = runs.open_run(self.out)
+        scorer = self._model(known, manifest)
         kept = self.out / "added" / f"{hashlib.sha256(job.input.read_bytes()).hexdigest()[:12]}-{job.input.name}"
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(job.input, kept)
