@@ -35,6 +35,10 @@ from stance.nli.curriculum import Key, marked
 from stance.observe import FEATURES, Evidence, role
 from stance.scores import Store, Stored, Units
 
+WITHIN = 0.01
+"""Of strengths whose F1 lies so near, less than a standard error over the articles, the one that shrinks most is taken
+(the one-standard-error rule of Breiman et al. 1984)."""
+
 
 class Row(NamedTuple):
     """`key`: what is judged; `sentence`: the sentence read, one of several if the splitter parted the marked one."""
@@ -194,6 +198,9 @@ def main() -> None:
             f"no setting has {args.signs:.0%} wrong signs or fewer; the one with the fewest is taken", file=sys.stderr
         )
         sure = [min(tried, key=lambda t: t[4]["sign_errors"])]
+    best = max(t[4]["f1"] for t in sure)
+    shrunk = min(t[0] for t in sure if t[4]["f1"] >= best - WITHIN)
+    sure = [t for t in sure if t[0] == shrunk]
     for title, among in (("best F1", tried), (f"taken, wrong signs up to {args.signs:.0%}", sure)):
         strength, threshold, further, apart, result, both = max(among, key=lambda t: t[4]["f1"])
         print(

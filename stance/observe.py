@@ -25,8 +25,10 @@ from stance.nli import DEFAULT_MODEL, Scorer, Scores, find_model
 Array = NDArray[np.float64]
 
 FEATURES = (
+    # Of a side's paraphrases the middle between their mean and the highest: one that fits is enough, but three have
+    # three chances.
     "side",  # log-odds of the mean of own side's entailment and other side's contradiction
-    "entailment",  # log-odds of own side's mean entailment
+    "entailment",  # log-odds of own side's entailment
     "best",  # log-odds of own side's highest entailment: one paraphrase may be the sentence's own
     "against",  # log-odds of the other side, as `side`
     "rival",  # log-odds of the best other actor present, same issue and side
@@ -92,13 +94,13 @@ class Evidence:
         return [sum(self.rarity[w] for w in own & words) for own in self.vocabulary]
 
     def dense(self, scores: Sequence[Scores]) -> Array:
-        """S tables (K, 3) -> (S, actors, issues, sides, 3): mean entailment, highest entailment, mean contradiction."""
+        """S tables (K, 3) -> (S, actors, issues, sides, 3): entailment, highest entailment, contradiction."""
         chosen = np.stack(scores)[:, self.columns].astype(float)
-        mean = np.add.reduceat(chosen, self.starts, axis=1) / self.sizes[:, None]
-        best = np.maximum.reduceat(chosen[..., 0], self.starts, axis=1)
+        best = np.maximum.reduceat(chosen, self.starts, axis=1)
+        middle = (np.add.reduceat(chosen, self.starts, axis=1) / self.sizes[:, None] + best) / 2
         dense = np.full((len(scores), len(self.actors), len(self.issues), 2, 3), np.nan)
         a, i, s = np.array(self.cells).T
-        dense[:, a, i, s, 0], dense[:, a, i, s, 1], dense[:, a, i, s, 2] = mean[..., 0], best, mean[..., 2]
+        dense[:, a, i, s] = np.stack([middle[..., 0], best[..., 0], middle[..., 2]], -1)
         if not self.contradiction:
             # A 2-class model has no contradiction: entailing the other side's propositions stands for it.
             dense[..., 2] = dense[..., ::-1, 0]
