@@ -196,8 +196,13 @@ def settings(
 
 def _last_manifest(out: Path) -> dict[str, Any]:
     """The manifest of the run in `out`, put aside if a later one was interrupted; empty if there is none."""
-    paths = (out / "manifest.json", out / "store" / "manifest.json")
-    return next((dict(json.loads(p.read_text(encoding="utf-8"))) for p in paths if p.exists()), {})
+    for path in (out / "manifest.json", out / "store" / "manifest.json"):
+        if path.exists():
+            try:
+                return dict(json.loads(path.read_text(encoding="utf-8")))
+            except ValueError as error:
+                raise InputError(f"{path} is damaged ({error}); delete it and give the same command again") from error
+    return {}
 
 
 def run(

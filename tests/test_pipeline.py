@@ -92,6 +92,15 @@ def test_a_run_that_another_head_judges_says_so(corpus: Path, tmp_path: Path, ca
     assert "were found by another head.json" in caplog.text
 
 
+def test_a_damaged_manifest_is_told_and_can_be_done_without(corpus: Path, tiny: packed.PackedScorer) -> None:
+    run(corpus, tiny)
+    (corpus / "out" / "manifest.json").write_text('{"stance": ')
+    with pytest.raises(InputError, match=r"manifest\.json is damaged"):
+        run(corpus, tiny)
+    (corpus / "out" / "manifest.json").unlink()
+    assert run(corpus, tiny)["counts"]["pairs_scored_now"] == 0
+
+
 def test_a_proposition_that_the_model_cannot_read_is_the_topics_fault(corpus: Path, tiny: packed.PackedScorer) -> None:
     long = CONFIG.replace("accepts a foreign base", "accepts " + "a very " * 60 + "foreign base")
     (corpus / "harbour.yaml").write_text(long, encoding="utf-8")
